@@ -1,0 +1,140 @@
+/*
+ * args.c: reading the options of a SQL function. Each reader raises an error that names the
+ * argument, what it got and what it takes.
+ */
+#include "pg/args.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "kernel/base/order.h"
+
+/* Raise an error when argument i is NULL: an option that is NULL is a mistake, not zero rows. */
+void
+crm_arg_require(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	if (PG_ARGISNULL(i))
+		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				errmsg("argument \"%s\" must not be null", name));
+}
+
+/* Give argument i, a text, as a palloc'd string; NULL when it is NULL. */
+char *
+crm_arg_text(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
+/* Give the index of argument i among the words. */
+int
+crm_arg_word(FunctionCallInfo fcinfo, int i, const CrmWords *words)
+{
+	StringInfoData list;
+	char *word;
+
+	crm_arg_require(fcinfo, i, words->singular);
+	word = crm_arg_text(fcinfo, i);
+	initStringInfo(&list);
+	for (int k = 0; k < words->n; k++)
+	{
+		if (strcmp(word, words->words[k]) == 0)
+			return k;
+		appendStringInfo(&list, "%s\"%s\"", k > 0 ? ", " : "", words->words[k]);
+	}
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("unrecognized %s \"%s\"", words->singular, word),
+			errhint("Valid %s are %s.", words->plural, list.data));
+	return 0;
+}
+
+/* Give argument i, an integer or bigint, that must lie in [low, high]. */
+int64
+crm_arg_int(FunctionCallInfo fcinfo, int i, const char *name, int64 low, int64 high)
+{
+	int64 value;
+
+	crm_arg_require(fcinfo, i, name);
+	value =
+		get_fn_expr_argtype(fcinfo->flinfo, i) == INT8OID ? PG_GETARG_INT64(i) : PG_GETARG_INT32(i);
+	if (value < low || value > high)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("argument \"%s\" must be between %lld and %lld", name, (long long) low,
+					   (long long) high),
+				errdetail("Got %lld.", (long long) value));
+	return value;
+}
+
+/*
+ * Give the n elements of argument i, an array of any type, none of them NULL. One dimension,
+ * exactly n.
+ */
+Datum *
+crm_arg_array(FunctionCallInfo fcinfo, int i, const char *name, int n)
+{
+	ArrayType *array;
+	int16 typlen;
+	bool typbyval;
+	char typalign;
+	Datum *values;
+	bool *nulls;
+	int got;
+
+	crm_arg_require(fcinfo, i, name);
+	array = PG_GETARG_ARRAYTYPE_P(i);
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &typlen, &typbyval, &typalign);
+	deconstruct_array(array, ARR_ELEMTYPE(array), typlen, typbyval, typalign, &values, &nulls,
+					  &got);
+	if (ARR_NDIM(array) > 1 || got != n)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("argument \"%s\" must have %d values, one fewer than \"bins\"", name, n),
+				errdetail("Got %d in %d dimensions.", got, ARR_NDIM(array)));
+	for (int k = 0; k < n; k++)
+		if (nulls[k])
+			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					errmsg("argument \"%s\" must not contain a null", name),
+					errdetail("Value %d is null.", k + 1));
+	return values;
+}
+
+/* Raise the error for an array that is not strictly ascending. */
+void
+crm_arg_ascending_error(const char *name)
+{
+	ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("argument \"%s\" must be in ascending order, without equal values", name),
+			errhint("A cut is the highest value of its bin; give them from low to high."));
+}
+
+/* Read bins - 1 ascending cuts, a float8[], as order-preserving keys. */
+void
+crm_arg_cuts(FunctionCallInfo fcinfo, int i, const char *name, int bins, uint64 *cuts)
+{
+	Datum *values = crm_arg_array(fcinfo, i, name, bins - 1);
+
+	for (int k = 0; k < bins - 1; k++)
+	{
+		double value = DatumGetFloat8(values[k]);
+
+		if (isnan(value))
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("argument \"%s\" must not contain NaN", name),
+					errdetail("Value %d is NaN.", k + 1));
+		cuts[k] = crm_order_double(value);
+		if (k > 0 && cuts[k] <= cuts[k - 1])
+			crm_arg_ascending_error(name);
+	}
+}
+
+/* Raise an error when an argument is given that only makes sense with another one. */
+void
+crm_arg_refuse(FunctionCallInfo fcinfo, int i, const char *name, const char *needs)
+{
+	if (!PG_ARGISNULL(i))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("argument \"%s\" needs %s", name, needs));
+}

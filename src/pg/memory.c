@@ -1,0 +1,78 @@
+/*
+ * memory.c: a kernel's context over one named PostgreSQL memory context, with maintenance_work_mem
+ * as its budget, and the errors that a kernel's status stands for.
+ */
+#include "pg/memory.h"
+
+#include "utils/memutils.h"
+
+static void *
+allocate(CrmCtx *ctx, size_t bytes)
+{
+	return MemoryContextAllocExtended(ctx->user, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+static void
+release(CrmCtx *ctx, void *memory, size_t bytes)
+{
+	(void) ctx;
+	(void) bytes;
+	pfree(memory);
+}
+
+/* Stop by an error if the user cancels: the memory context frees what the kernel held. */
+static bool
+poll(CrmCtx *ctx)
+{
+	(void) ctx;
+	CHECK_FOR_INTERRUPTS();
+	return false;
+}
+
+/*
+ * Make a memory context of that name (a constant) below parent, and let ctx allocate there within
+ * maintenance_work_mem. Deleting the memory context frees all.
+ */
+MemoryContext
+crm_memory_begin(CrmCtx *ctx, MemoryContext parent, const char *name)
+{
+	MemoryContext memory =
+		AllocSetContextCreateInternal(parent, name, ALLOCSET_DEFAULT_MINSIZE,
+									  ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
+
+	*ctx = (CrmCtx){.allocate = allocate,
+					.release = release,
+					.poll = poll,
+					.user = memory,
+					.limit = (size_t) maintenance_work_mem * 1024};
+	return memory;
+}
+
+/*
+ * Raise the error that a status stands for; CRM_OK returns. `what` names the work as a user would
+ * ("RFM"), `detail` its size ("1000000 customers"; may be NULL).
+ */
+void
+crm_memory_check(CrmStatus status, const CrmCtx *ctx, const char *what, const char *detail)
+{
+	const size_t mb = 1024 * 1024;
+
+	switch (status)
+	{
+		case CRM_OK:
+			return;
+		case CRM_LIMIT:
+			ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					errmsg("%s needs %zu MB, maintenance_work_mem is %zu MB", what,
+						   ctx->wanted / mb + 1, ctx->limit / mb),
+					detail != NULL ? errdetail("%s", detail) : 0,
+					errhint("Increase maintenance_work_mem, or give a source with fewer rows."));
+			break;
+		case CRM_NO_MEMORY:
+			ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+					errdetail("%s could not get more memory from the operating system.", what));
+			break;
+		default:
+			elog(ERROR, "crm internal: %s ended with status %d", what, (int) status);
+	}
+}

@@ -1,0 +1,15 @@
+/*
+ * memory.h: a kernel's context (CrmCtx) over one named PostgreSQL memory context.
+ */
+#ifndef CRM_PG_MEMORY_H
+#define CRM_PG_MEMORY_H
+
+#include "pg/compat.h"
+
+#include "kernel/base/context.h"
+
+extern MemoryContext crm_memory_begin(CrmCtx *ctx, MemoryContext parent, const char *name);
+extern void crm_memory_check(CrmStatus status, const CrmCtx *ctx, const char *what,
+							 const char *detail);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * results.c: rows out, materialised in a tuplestore of work_mem that spills to disk by itself. A
+ * result that ran value by value would never reach its clean-up under LIMIT.
+ */
+#include "pg/results.h"
+
+#include "common/int.h"
+
+#include "pg/version.h"
+
+/*
+ * Begin the result of a set-returning function that has so many columns. Checks the library against
+ * the extension, and that the caller takes a materialised set. Result and columns live in the
+ * query's memory.
+ */
+CrmResult
+crm_result_begin(FunctionCallInfo fcinfo, int columns)
+{
+	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext caller;
+	CrmResult result;
+	bool random_access;
+
+	crm_version_check();
+	if (info == NULL || !IsA(info, ReturnSetInfo))
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("set-valued function called in context that cannot accept a set"));
+	if (!(info->allowedModes & SFRM_Materialize))
+		ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("materialize mode required, but it is not allowed in this context"));
+	random_access = (info->allowedModes & SFRM_Materialize_Random) != 0;
+	caller = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &result.columns) != TYPEFUNC_COMPOSITE ||
+		result.columns->natts != columns)
+		elog(ERROR, "crm internal: the function's declared columns are not the library's");
+	result.columns = BlessTupleDesc(result.columns);
+	result.store = tuplestore_begin_heap(random_access, false, work_mem);
+	info->returnMode = SFRM_Materialize;
+	info->setResult = result.store;
+	info->setDesc = result.columns;
+	MemoryContextSwitchTo(caller);
+	return result;
+}
+
+/* Give later minus earlier in days and time, as timestamptz minus does. */
+Interval
+crm_interval_between(TimestampTz later, TimestampTz earlier)
+{
+	Interval interval = {.month = 0};
+	int64 span;
+
+	if (pg_sub_s64_overflow(later, earlier, &span))
+		ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("interval out of range"));
+	interval.day = (int32) (span / USECS_PER_DAY);
+	interval.time = span % USECS_PER_DAY;
+	return interval;
+}

@@ -1,0 +1,294 @@
+/*
+ * source.c: a source read as the caller, in the caller's snapshot, streamed into a receiver.
+ *
+ * The source's text is parsed by itself first and must be one SELECT; only then is it wrapped into
+ * our own query, so that it can neither close the parenthesis nor bring a second statement. The
+ * wrapped query runs read-only with a receiver of ours: nothing is collected, and the plan may be
+ * parallel.
+ */
+#include "pg/source.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "commands/extension.h"
+#include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parser.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/varlena.h"
+
+const CrmContract crm_contract_orders = {
+	"orders", "customer_id, ordered_at (castable to timestamptz), amount (castable to float8)"};
+
+const CrmContract crm_contract_rules = {
+	"segment rules", "priority, segment, r_low, r_high, f_low, f_high, m_low, m_high"};
+
+/* Begin to use sources; to be paired with crm_source_close. What is palloc'd in between goes with
+ * it. */
+void
+crm_source_open(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "crm internal: SPI_connect failed");
+}
+
+/* End what crm_source_open began. */
+void
+crm_source_close(void)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "crm internal: SPI_finish failed");
+}
+
+typedef struct ErrorContext
+{
+	const CrmContract *contract;
+	const char *text; /* the source, when error positions point into it; else NULL */
+} ErrorContext;
+
+/* Add the contract to an error of the parser or the analyser: a missing column, a cast that is not
+ * there. */
+static void
+explain_error(void *arg)
+{
+	const ErrorContext *context = arg;
+	int position = geterrposition();
+
+	if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
+		geterrcode() == ERRCODE_INSUFFICIENT_PRIVILEGE)
+		return;
+	if (context->text != NULL && position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(context->text);
+	}
+	errhint("A source of %s has the columns %s.", context->contract->name,
+			context->contract->columns);
+}
+
+/* Give the one SELECT that a text is, without what follows it; an error if it is anything else. */
+static char *
+check_select(const char *text, const CrmContract *contract)
+{
+	ErrorContext context = {contract, text};
+	ErrorContextCallback callback = {error_context_stack, explain_error, &context};
+	List *statements;
+	RawStmt *statement;
+
+	error_context_stack = &callback;
+	statements = raw_parser(text, RAW_PARSE_DEFAULT);
+	error_context_stack = callback.previous;
+	if (list_length(statements) != 1)
+		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR), errmsg("source must be one SELECT statement"),
+				errdetail("It has %d statements.", list_length(statements)),
+				errhint("A source of %s has the columns %s.", contract->name, contract->columns));
+	statement = linitial_node(RawStmt, statements);
+	if (!IsA(statement->stmt, SelectStmt))
+		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				errmsg("source must be a SELECT statement"),
+				errdetail("It is %s.", GetCommandTagName(CreateCommandTag(statement->stmt))),
+				errhint("A source of %s has the columns %s.", contract->name, contract->columns));
+	return statement->stmt_len > 0 ? pnstrdup(text + statement->stmt_location, statement->stmt_len)
+								   : pstrdup(text + statement->stmt_location);
+}
+
+/*
+ * Give the SELECT that stands for a source: of the relation it names, or its own text. NULL and
+ * names that are not there give errors.
+ */
+char *
+crm_source_select(const char *source, const CrmContract *contract)
+{
+	List *names = NIL;
+	ListCell *cell;
+	RangeVar *name;
+	Oid relation;
+
+	if (source == NULL)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("there is no default source of %s", contract->name),
+				errdetail("The table crm.source, which would name it, does not exist."),
+				errhint("Give source => the name of a table or view, or a query, with the columns "
+						"%s.",
+						contract->columns));
+	if (!SplitIdentifierString(pstrdup(source), '.', &names))
+		return check_select(source, contract);
+	if (names == NIL)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("argument \"source\" must not be empty"),
+				errhint("Give the name of a table or view, or a query, with the columns %s.",
+						contract->columns));
+	foreach (cell, names)
+		lfirst(cell) = makeString(lfirst(cell));
+	name = makeRangeVarFromNameList(names);
+	relation = RangeVarGetRelid(name, NoLock, true);
+	if (!OidIsValid(relation))
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE),
+				errmsg("source \"%s\" does not exist", source),
+				errdetail("It is neither a table or view, nor a query, nor is there a table "
+						  "crm.source that could name it."),
+				errhint("Give the name of a table or view, or a query, with the columns %s.",
+						contract->columns));
+	return psprintf("SELECT * FROM %s",
+					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+											   get_rel_name(relation)));
+}
+
+/* Prepare a query of ours over a source; the contract explains errors. */
+CrmQuery
+crm_source_prepare(const char *sql, const CrmContract *contract)
+{
+	ErrorContext context = {contract, NULL};
+	ErrorContextCallback callback = {error_context_stack, explain_error, &context};
+	CrmQuery query;
+	CachedPlanSource *source;
+
+	error_context_stack = &callback;
+	query.plan = SPI_prepare_cursor(sql, 0, NULL, CURSOR_OPT_PARALLEL_OK);
+	error_context_stack = callback.previous;
+	if (query.plan == NULL)
+		elog(ERROR, "crm internal: SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	source = linitial(SPI_plan_get_plan_sources(query.plan));
+	query.columns = source->resultDesc;
+	return query;
+}
+
+/* Tell whether Citus distributes a relation: its catalogue then has a row for it. */
+static bool
+is_citus_table(Oid relation)
+{
+	Oid catalogue;
+	char *sql;
+	bool found;
+
+	if (!OidIsValid(get_extension_oid("citus", true)))
+		return false;
+	catalogue = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
+	if (!OidIsValid(catalogue))
+		return false;
+	sql = psprintf("SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid OPERATOR("
+				   "pg_catalog.=) %u::pg_catalog.oid",
+				   relation);
+	found = SPI_execute(sql, true, 1) == SPI_OK_SELECT && SPI_processed > 0;
+	pfree(sql);
+	return found;
+}
+
+/* Tell whether a relation is foreign, partitioned over a foreign one, or distributed. */
+static bool
+is_remote_relation(Oid relation)
+{
+	char kind = get_rel_relkind(relation);
+
+	if (kind == RELKIND_FOREIGN_TABLE)
+		return true;
+	if (kind == RELKIND_PARTITIONED_TABLE || has_subclass(relation))
+	{
+		ListCell *cell;
+
+		foreach (cell, find_all_inheritors(relation, NoLock, NULL))
+			if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+				return true;
+	}
+	return is_citus_table(relation);
+}
+
+/* Look for a remote relation in a query tree, views expanded. */
+static bool
+walk(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *entry = (RangeTblEntry *) node;
+
+		return entry->rtekind == RTE_RELATION && is_remote_relation(entry->relid);
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, walk, context, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, walk, context);
+}
+
+/* Tell whether a query reads data that other servers hold, to which a GROUP BY can be sent. */
+bool
+crm_source_is_remote(const CrmQuery *query)
+{
+	ListCell *cell;
+
+	foreach (cell, SPI_plan_get_plan_sources(query->plan))
+	{
+		CachedPlanSource *source = lfirst(cell);
+
+		if (walk((Node *) source->query_list, NULL))
+			return true;
+	}
+	return false;
+}
+
+/* A receiver that hands each row to a reader. */
+typedef struct RowReceiver
+{
+	DestReceiver base;
+	CrmRowReader read;
+	void *arg;
+} RowReceiver;
+
+static bool
+receive(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *receiver = (RowReceiver *) self;
+
+	slot_getallattrs(slot);
+	receiver->read(slot, receiver->arg);
+	return true;
+}
+
+static void
+begin_receiving(DestReceiver *self, int operation, TupleDesc columns)
+{
+	(void) self;
+	(void) operation;
+	(void) columns;
+}
+
+static void
+end_receiving(DestReceiver *self)
+{
+	(void) self;
+}
+
+/*
+ * Run a prepared query to its end, read-only, each row into the reader. Grouping by partition is
+ * allowed for the while, since without it no foreign partition is ever sent a GROUP BY.
+ */
+void
+crm_source_run(const CrmQuery *query, ParamListInfo params, CrmRowReader read, void *arg)
+{
+	RowReceiver receiver = {.base = {.receiveSlot = receive,
+									 .rStartup = begin_receiving,
+									 .rShutdown = end_receiving,
+									 .rDestroy = end_receiving,
+									 .mydest = DestNone},
+							.read = read,
+							.arg = arg};
+	SPIExecuteOptions options = {.params = params, .read_only = true, .dest = &receiver.base};
+	int settings = NewGUCNestLevel();
+	int result;
+
+	(void) set_config_option("enable_partitionwise_aggregate", "on", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	result = SPI_execute_plan_extended(query->plan, &options);
+	if (result < 0) /* a SELECT into a receiver of ours ends with SPI_OK_UTILITY */
+		elog(ERROR, "crm internal: the query ended with %s", SPI_result_code_string(result));
+	AtEOXact_GUC(true, settings);
+}

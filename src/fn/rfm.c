@@ -191,7 +191,7 @@ read_rules(RuleSet *rules, const char *source, int bins)
 				 "q.m_low::pg_catalog.int4, q.m_high::pg_catalog.int4 FROM (%s\n) q ORDER BY 1",
 				 crm_source_select(source, &crm_contract_rules)),
 		&crm_contract_rules);
-	crm_source_run(&query, NULL, read_rule, &reader);
+	crm_source_run(&query, NULL, false, read_rule, &reader);
 	crm_source_close();
 	if (rules->n == 0)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),

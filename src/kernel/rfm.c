@@ -123,6 +123,8 @@ score_by_ntile(CrmCtx *ctx, const CrmRfmParam *param, const uint64_t *values, si
 		uint64_t value = values[index[rank]];
 		CrmRfmBin *book = &bins[bin];
 
+		if (rank % POLL_ROWS == 0 && crm_poll(ctx))
+			status = CRM_ABORTED;
 		score[index[rank]] = (uint8_t) (bin + 1);
 		if (book->customers == 0 || value < book->lower)
 			book->lower = value;

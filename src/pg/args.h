@@ -1,5 +1,5 @@
 /*
- * args.h: reading the options of a SQL function, with the errors of doc/errors.md.
+ * args.h: reading the options of a SQL function, with errors that name the argument.
  */
 #ifndef CRM_PG_ARGS_H
 #define CRM_PG_ARGS_H

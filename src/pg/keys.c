@@ -23,13 +23,12 @@ is_word(Oid type)
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:
-		case OIDOID:
 		case DATEOID:
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
 			return true;
 		default:
-			return type_is_enum(type);
+			return false;
 	}
 }
 
@@ -47,6 +46,7 @@ is_plain_bytes(Oid type, Oid collation)
 void
 crm_key_type(CrmKeyType *key_type, Oid type, Oid collation)
 {
+	type = getBaseType(type);
 	*key_type = (CrmKeyType){.type = type, .collation = collation, .kind = CRM_KEY_BYTES};
 	get_typlenbyval(type, &key_type->length, &key_type->by_value);
 	if (is_word(type))

@@ -41,12 +41,15 @@ enum
 	GROUP_COLUMNS
 };
 
-/* Take nothing from the hash road's one row: its table came to the collector already. */
+/* Check the hash road's one row: the table of so many customers came to the collector already. */
 static void
 read_count(TupleTableSlot *slot, void *arg)
 {
-	(void) slot;
-	(void) arg;
+	const CrmCollector *collector = arg;
+	int64 customers = DatumGetInt64(slot->tts_values[0]);
+
+	if (customers != (collector->state != NULL ? collector->state->customers.table.n : 0))
+		elog(ERROR, "crm internal: the table of customers did not arrive");
 }
 
 /* Take one customer of the group road. */
@@ -124,8 +127,10 @@ hash_sql(const CrmOrdersRequest *request, const char *typed)
 	const Interval *period = request->period;
 	int features = request->features | (period != NULL ? CRM_CUSTOMERS_PERIODS : 0);
 
-	return psprintf("SELECT crm._collect(g.customer_id, g.ordered_at, g.amount, '{%lld,%d,%d,%d,"
-					"%lld}'::pg_catalog.int8[]) FROM (%s) g",
+	/* a parallel-restricted function on top keeps the final step in this backend, whatever the plan */
+	return psprintf("SELECT n.customers, pg_catalog.pg_backend_pid() FROM (SELECT "
+					"crm._collect(g.customer_id, g.ordered_at, g.amount, '{%lld,%d,%d,%d,"
+					"%lld}'::pg_catalog.int8[]) AS customers FROM (%s) g) n",
 					(long long) request->as_of, (int) request->refunds, features,
 					period != NULL ? period->month : 0,
 					period != NULL ? (long long) (period->day * USECS_PER_DAY + period->time) : 0,
@@ -221,7 +226,7 @@ read_by_hash(const CrmOrdersRequest *request, const char *typed, MemoryContext k
 	ParamListInfo params = makeParamList(0);
 
 	crm_collect_mark(params, &collector);
-	crm_source_run(&query, params, read_count, NULL);
+	crm_source_run(&query, params, false, read_count, &collector);
 	return collector.state;
 }
 
@@ -235,7 +240,7 @@ read_by_group(const CrmOrdersRequest *request, const char *typed, Oid key_type, 
 	reader.state = crm_orders_state(keep, key_type, TupleDescAttr(query.columns, 0)->attcollation,
 									request->features);
 	reader.row_memory = AllocSetContextCreate(keep, "crm orders row", ALLOCSET_SMALL_SIZES);
-	crm_source_run(&query, NULL, read_customer, &reader);
+	crm_source_run(&query, NULL, true, read_customer, &reader);
 	MemoryContextDelete(reader.row_memory);
 	return reader.state;
 }

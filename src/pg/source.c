@@ -268,11 +268,12 @@ end_receiving(DestReceiver *self)
 }
 
 /*
- * Run a prepared query to its end, read-only, each row into the reader. Grouping by partition is
- * allowed for the while, since without it no foreign partition is ever sent a GROUP BY.
+ * Run a prepared query to its end, read-only, each row into the reader. by_partition lets the planner
+ * group each partition by itself, without which no foreign partition is ever sent a GROUP BY.
  */
 void
-crm_source_run(const CrmQuery *query, ParamListInfo params, CrmRowReader read, void *arg)
+crm_source_run(const CrmQuery *query, ParamListInfo params, bool by_partition, CrmRowReader read,
+			   void *arg)
 {
 	RowReceiver receiver = {.base = {.receiveSlot = receive,
 									 .rStartup = begin_receiving,
@@ -285,8 +286,9 @@ crm_source_run(const CrmQuery *query, ParamListInfo params, CrmRowReader read, v
 	int settings = NewGUCNestLevel();
 	int result;
 
-	(void) set_config_option("enable_partitionwise_aggregate", "on", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	if (by_partition)
+		(void) set_config_option("enable_partitionwise_aggregate", "on", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	result = SPI_execute_plan_extended(query->plan, &options);
 	if (result < 0) /* a SELECT into a receiver of ours ends with SPI_OK_UTILITY */
 		elog(ERROR, "crm internal: the query ended with %s", SPI_result_code_string(result));

@@ -36,7 +36,7 @@ extern void crm_source_close(void);
 extern char *crm_source_select(const char *source, const CrmContract *contract);
 extern CrmQuery crm_source_prepare(const char *sql, const CrmContract *contract);
 extern bool crm_source_is_remote(const CrmQuery *query);
-extern void crm_source_run(const CrmQuery *query, ParamListInfo params, CrmRowReader read,
-						   void *arg);
+extern void crm_source_run(const CrmQuery *query, ParamListInfo params, bool by_partition,
+						   CrmRowReader read, void *arg);
 
 #endif

@@ -198,8 +198,10 @@ get_bytes(const char *at, void *bytes, size_t n)
 	return at + n;
 }
 
-/* Give the bytes of the packed form, and tidy the periods that it will hold. Nothing may be
- * waiting. */
+/*
+ * Give the bytes of the packed form, and tidy the periods that it will hold; 0 when poll asked to
+ * stop. Nothing may be waiting.
+ */
 size_t
 crm_customers_packed_size(const CrmCustomers *customers)
 {
@@ -215,6 +217,8 @@ crm_customers_packed_size(const CrmCustomers *customers)
 	{
 		const CrmOrders *orders = crm_customers_orders(customers, i);
 
+		if (i % POLL_ROWS == 0 && crm_poll(customers->ctx))
+			return 0;
 		bytes += row_fixed + varint_size((uint64_t) orders->count << 1);
 		if (orders->sum.lo != 0.0)
 			bytes += sizeof(double);
@@ -239,7 +243,7 @@ crm_customers_packed_size(const CrmCustomers *customers)
 }
 
 /* Write the packed form into a buffer of crm_customers_packed_size bytes. */
-void
+CrmStatus
 crm_customers_pack(const CrmCustomers *customers, void *buffer)
 {
 	uint64_t header[3] = {(uint64_t) customers->participants,
@@ -252,6 +256,8 @@ crm_customers_pack(const CrmCustomers *customers, void *buffer)
 		CrmOrders *orders = crm_customers_orders(customers, i);
 		CrmKey key = crm_table_key(&customers->table, i);
 
+		if (i % POLL_ROWS == 0 && crm_poll(customers->ctx))
+			return CRM_ABORTED;
 		if (customers->table.kind == CRM_KEY_BYTES)
 		{
 			at = put_bytes(at, &key.hash, sizeof(uint64_t));
@@ -277,6 +283,7 @@ crm_customers_pack(const CrmCustomers *customers, void *buffer)
 										(uint32_t) (j == 0 ? INT32_MIN : block->period[j - 1]));
 		}
 	}
+	return CRM_OK;
 }
 
 /* One packed row; keys and periods stay where they are. */

@@ -80,7 +80,7 @@ extern CrmStatus crm_customers_put(CrmCustomers *customers, const CrmKey *key,
 extern CrmStatus crm_customers_finish(CrmCustomers *customers);
 extern CrmStatus crm_customers_merge(CrmCustomers *customers, const CrmCustomers *other);
 extern size_t crm_customers_packed_size(const CrmCustomers *customers);
-extern void crm_customers_pack(const CrmCustomers *customers, void *buffer);
+extern CrmStatus crm_customers_pack(const CrmCustomers *customers, void *buffer);
 extern CrmStatus crm_customers_unpack(CrmCustomers *customers, const void *buffer, size_t bytes);
 
 /* Add one order; the key's bytes need to live only for the call. The batch waits for

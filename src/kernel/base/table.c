@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define FIRST_SLOTS 256
+#define POLL_SLOTS  ((size_t) 1 << 18)
 #define ARENA_BYTES ((size_t) 256 * 1024)
 
 /* Hash bytes, 8 at a time. */
@@ -68,6 +69,8 @@ grow_index(CrmTable *table, uint64_t rows)
 		uint64_t entry = table->index[i];
 		size_t at;
 
+		if (i % POLL_SLOTS == 0 && crm_poll(table->ctx))
+			return CRM_ABORTED;
 		if (entry == 0)
 			continue;
 		for (at = (entry >> 32) & (slots - 1); index[at] != 0; at = (at + 1) & (slots - 1))
@@ -214,8 +217,7 @@ crm_table_find(CrmTable *table, const CrmKey *keys, int n, void **rows)
 			char *row = crm_table_row(table, (uint32_t) entry - 1);
 
 			__builtin_prefetch(row, 1);
-			if (row_size > 40) /* a row may then touch a second line */
-				__builtin_prefetch(row + row_size - 8, 1);
+			__builtin_prefetch(row + row_size - 8, 1); /* rows may lie across two lines */
 		}
 	}
 	for (int i = 0; i < n; i++)

@@ -22,6 +22,6 @@ extern int64 crm_arg_int(FunctionCallInfo fcinfo, int i, const char *name, int64
 extern Datum *crm_arg_array(FunctionCallInfo fcinfo, int i, const char *name, int n);
 extern void crm_arg_cuts(FunctionCallInfo fcinfo, int i, const char *name, int bins, uint64 *cuts);
 extern void crm_arg_refuse(FunctionCallInfo fcinfo, int i, const char *name, const char *needs);
-extern void crm_arg_ascending_error(const char *name) pg_attribute_noreturn();
+extern _Noreturn void crm_arg_ascending_error(const char *name);
 
 #endif

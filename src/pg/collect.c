@@ -213,7 +213,10 @@ crm_collect_serialize_1_0(PG_FUNCTION_ARGS)
 	parcel->features = state->customers.features;
 	parcel->here = IsParallelWorker() ? NULL : state;
 	if (parcel->here == NULL)
+	{
 		crm_orders_check(state, crm_customers_pack(&state->customers, parcel->packed));
+		MemoryContextDelete(state->memory); /* nobody asks for it again, and it is large */
+	}
 	PG_RETURN_BYTEA_P((bytea *) parcel);
 }
 

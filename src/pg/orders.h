@@ -68,7 +68,7 @@ extern CrmOrdersState *crm_orders_read(const CrmOrdersRequest *request, CrmRun *
 extern CrmOrdersState *crm_orders_state(MemoryContext parent, Oid key_type, Oid collation,
 										int features);
 extern void crm_orders_check(CrmOrdersState *state, CrmStatus status);
-extern void crm_orders_refund_error(void) pg_attribute_noreturn();
+extern _Noreturn void crm_orders_refund_error(void);
 extern void crm_collect_mark(ParamListInfo params, CrmCollector *collector);
 
 /* crm.road, an enum setting: which road crm_orders_read takes. */

@@ -1,0 +1,63 @@
+# Too small a maintenance_work_mem ends an analytic by the documented error, whoever of the participants hits it; the
+# session and the server go on, and with enough of it the result is the one that plenty gives.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+
+my $node = cluster('shop', [ 'min_parallel_table_scan_size = 0', 'parallel_setup_cost = 0', 'parallel_tuple_cost = 0' ]);
+$node->safe_psql('postgres', 'CREATE EXTENSION crm');
+orders($node, 'postgres', 'orders', 15_000);
+my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
+
+my $text = q{SELECT md5(customer_id::text) AS customer_id, ordered_at, amount FROM orders};
+my $numeric = q{SELECT customer_id::numeric AS customer_id, ordered_at, amount FROM orders};
+my %call = (
+	'bigint' => q{SELECT * FROM crm.rfm('orders', as_of => '2026-01-01')},
+	'bigint, ntile' => q{SELECT * FROM crm.rfm('orders', as_of => '2026-01-01', method => 'ntile')},
+	'bigint, period' => q{SELECT * FROM crm.rfm('orders', as_of => '2026-01-01', period => '1 day')},
+	'text' => "SELECT * FROM crm.rfm(NULL::text, '$text', as_of => '2026-01-01')",
+	'numeric, ntile' => "SELECT * FROM crm.rfm(NULL::numeric, '$numeric', as_of => '2026-01-01', method => 'ntile')");
+my %plan = (
+	'serial' => 'SET max_parallel_workers_per_gather = 0;',
+	'parallel' => 'SET max_parallel_workers_per_gather = 2;',
+	'workers alone' => 'SET max_parallel_workers_per_gather = 2; SET parallel_leader_participation = off;',
+	'group road' => q{SET crm.road = 'group';});
+
+my @kilobytes = map { 1024 + 400 * $_ } 0 .. 13;
+
+my $message = qr/ERROR:  54000: the table of customers needs \d+ MB, maintenance_work_mem is (\d+) MB\n/;
+my $detail = qr/DETAIL:  \d+ customers from \d+ rows so far, \d+ bytes a customer\.\n/;
+my $hint = qr/HINT:  Increase maintenance_work_mem, or give a source with fewer rows\.\n/;
+
+for my $name (sort keys %call)
+{
+	my $right = $node->safe_psql('postgres', 'SET client_min_messages = error; ' . fingerprint($call{$name}));
+	for my $plan (sort keys %plan)
+	{
+		# From 1 MB in small steps until it is enough: the limit bites in each phase that takes memory.
+		my ($out, $messages) = session($node, 'postgres', join "\n", '\set VERBOSITY verbose', 'SET client_min_messages = error;', $plan{$plan},
+			(map { ("SET maintenance_work_mem = $_;", fingerprint($call{$name}) . ';', "\\echo $_ :SQLSTATE") } @kilobytes),
+			q{SELECT 'names', count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'crm%';});
+		my %state = $out =~ /^(\d+) (\w{5})$/mg;
+		my @refused = grep { $state{$_} eq '54000' } @kilobytes;
+		my @errors = $messages =~ /ERROR:  (\w{5})/g;
+		my $test = "$name, $plan";
+		is($state{1024}, '54000', "$test: 1 MB is refused");
+		is(scalar(@errors), scalar(() = $messages =~ /$message$detail$hint/g), "$test: each error has its message, detail and hint");
+		is("@refused", "@kilobytes[0 .. $#refused]", "$test: refused up to $refused[-1] kB, and never above");
+		cmp_ok(scalar(@refused), '<', scalar(@kilobytes), "$test: enough is enough");
+		is(scalar(grep { $_ eq $right } split /\n/, $out), @kilobytes - @refused, "$test: with enough memory, the result is right");
+		like($out, qr/^names\|0$/m, "$test: no memory context is left");
+		if ($plan eq 'workers alone' && $name eq 'text') # short keys of one worker's share fit into 1 MB
+		{
+			like($messages, qr/$message$detail$hint.*CONTEXT:  parallel worker/s, "$test: a worker raised it");
+		}
+	}
+}
+is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $started, 'the server never went down');
+no_trouble($node);
+done_testing();

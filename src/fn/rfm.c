@@ -15,6 +15,7 @@
 #include "kernel/base/order.h"
 #include "kernel/rfm.h"
 #include "pg/args.h"
+#include "pg/moment.h"
 #include "pg/orders.h"
 #include "pg/results.h"
 #include "pg/source.h"
@@ -79,33 +80,34 @@ typedef struct Report
 	uint16_t *cube;
 } Report;
 
-/* Make room for one more rule, in the current memory context. */
+/*
+ * Give an array of n items room for one more, in the current memory context: doubled at powers of
+ * two.
+ */
+static void *
+grow(void *array, int n, Size size)
+{
+	if ((n & (n - 1)) != 0)
+		return array;
+	return n == 0 ? palloc(size) : repalloc(array, 2 * n * size);
+}
+
+/* Add a rule. */
 static void
 add_rule(RuleSet *rules, const CrmRfmRule *rule, const char *name)
 {
 	int i = rules->n++;
 
-	if ((i & (i - 1)) == 0) /* double at powers of two; rules are few */
-	{
-		int size = i == 0 ? 1 : 2 * i;
-
-		rules->rule =
-			i == 0 ? palloc(sizeof(CrmRfmRule)) : repalloc(rules->rule, size * sizeof(CrmRfmRule));
-		rules->name =
-			i == 0 ? palloc(sizeof(text *)) : repalloc(rules->name, size * sizeof(text *));
-		rules->same_as =
-			i == 0 ? palloc(sizeof(int)) : repalloc(rules->same_as, size * sizeof(int));
-	}
+	rules->rule = grow(rules->rule, i, sizeof(CrmRfmRule));
+	rules->name = grow(rules->name, i, sizeof(text *));
+	rules->same_as = grow(rules->same_as, i, sizeof(int));
 	rules->rule[i] = *rule;
 	rules->name[i] = cstring_to_text(name);
 	rules->same_as[i] = i;
-	for (int j = 0; j < i; j++)
+	for (int j = i - 1; j >= 0; j--)
 		if (VARSIZE(rules->name[j]) == VARSIZE(rules->name[i]) &&
 			memcmp(rules->name[j], rules->name[i], VARSIZE(rules->name[i])) == 0)
-		{
 			rules->same_as[i] = j;
-			break;
-		}
 }
 
 /* Take the customary rules, in that number of bins; those that then hold no score are left out. */
@@ -120,8 +122,7 @@ default_rules(RuleSet *rules, int bins)
 	{
 		CrmRfmRule scaled = crm_rfm_scale_rule(&rule[i], bins);
 
-		if (scaled.low[0] <= scaled.high[0] && scaled.low[1] <= scaled.high[1] &&
-			scaled.low[2] <= scaled.high[2])
+		if (!crm_rfm_is_empty(&scaled))
 			add_rule(rules, &scaled, name[i]);
 	}
 }
@@ -270,17 +271,6 @@ monetary_value(const Report *report, const CrmOrders *orders)
 	return report->mean ? crm_sum_mean(orders->sum, orders->count) : crm_sum_value(orders->sum);
 }
 
-/* Give memory for n items of the report, or raise the memory error. */
-static void *
-allocate(Report *report, size_t n, size_t size)
-{
-	void *memory = crm_allocate(&report->orders->ctx, n, size);
-
-	if (memory == NULL)
-		crm_orders_check(report->orders, report->orders->ctx.failure);
-	return memory;
-}
-
 /* Lay the rules out as a cube of scores; an error when they leave a hole. */
 static void
 fill_cube(Report *report)
@@ -289,7 +279,8 @@ fill_cube(Report *report)
 	int hole[DIMENSIONS];
 	CrmStatus status;
 
-	report->cube = allocate(report, (size_t) bins * bins * bins, sizeof(uint16_t));
+	report->cube =
+		crm_orders_allocate(report->orders, (size_t) bins * bins * bins, sizeof(uint16_t));
 	status = crm_rfm_cube(&report->orders->ctx, report->rules.rule, report->rules.n, bins,
 						  report->cube, hole);
 	if (status == CRM_DOMAIN)
@@ -343,10 +334,10 @@ make_report(FunctionCallInfo fcinfo, const char *function)
 	ctx = &report->orders->ctx;
 	n = report->orders->customers.table.n;
 	fill_cube(report);
-	values = allocate(report, n, sizeof(uint64_t));
+	values = crm_orders_allocate(report->orders, n, sizeof(uint64_t));
 	if (report->method == CRM_RFM_NTILE)
 	{
-		key_order = allocate(report, n, sizeof(uint32));
+		key_order = crm_orders_allocate(report->orders, n, sizeof(uint32));
 		crm_orders_check(report->orders,
 						 crm_key_order(&report->orders->key_type, ctx,
 									   &report->orders->customers.table, key_order));
@@ -359,7 +350,7 @@ make_report(FunctionCallInfo fcinfo, const char *function)
 							 .cuts = report->cuts[d],
 							 .key_order = key_order};
 
-		report->score[d] = allocate(report, n, sizeof(uint8_t));
+		report->score[d] = crm_orders_allocate(report->orders, n, sizeof(uint8_t));
 		fill_values(report, d, values);
 		crm_orders_check(report->orders,
 						 crm_rfm_score(ctx, &param, values, n, report->score[d], report->book[d]));
@@ -406,7 +397,8 @@ crm_rfm_1_0(PG_FUNCTION_ARGS)
 	Report *report = make_report(fcinfo, "crm.rfm");
 	const CrmCustomers *customers = &report->orders->customers;
 	int bins = report->bins;
-	text **reasons = allocate(report, (size_t) bins * bins * bins, sizeof(text *));
+	text **reasons =
+		crm_orders_allocate(report->orders, (size_t) bins * bins * bins, sizeof(text *));
 	Datum values[11];
 	bool nulls[11] = {false};
 
@@ -507,7 +499,8 @@ static CrmRfmSegment *
 tally_segments(Report *report, CrmRfmSegment *total)
 {
 	const CrmCustomers *customers = &report->orders->customers;
-	CrmRfmSegment *segments = allocate(report, report->rules.n, sizeof(CrmRfmSegment));
+	CrmRfmSegment *segments =
+		crm_orders_allocate(report->orders, report->rules.n, sizeof(CrmRfmSegment));
 
 	memset(segments, 0, report->rules.n * sizeof(CrmRfmSegment));
 	for (uint32 i = 0; i < customers->table.n; i++)
@@ -545,7 +538,7 @@ crm_rfm_segments_1_0(PG_FUNCTION_ARGS)
 		double revenue = crm_sum_value(segment->revenue);
 		double seconds =
 			segment->customers > 0 ? crm_sum_mean(segment->recency, segment->customers) : 0.0;
-		Interval recency = crm_interval_between((TimestampTz) rint(seconds * USECS_PER_SEC), 0);
+		Interval recency = crm_interval_of_seconds(seconds);
 		Datum values[9];
 		bool nulls[9] = {false};
 

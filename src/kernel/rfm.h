@@ -7,7 +7,7 @@
  *
  *   quantile  upper bound u_k = v_ceil(n k / b); bin = the smallest k with v <= u_k, so equal
  *             values share a bin (and may leave others empty)
- *   ntile     by rank, ties in the order of the customers' keys; the first n mod b bins get one more
+ *   ntile     by rank, ties in the order of the keys; the first n mod b bins get one more
  *   cuts      bin = 1 + the number of given cuts below v
  *
  * score = bin, or b + 1 - bin where small is good, as with recency.
@@ -78,6 +78,14 @@ extern int crm_rfm_match(const CrmRfmRule *rules, int n_rules, const int score[3
 extern void crm_rfm_tally(CrmRfmSegment *segment, int64_t orders, CrmSum revenue,
 						  double recency_seconds, double monetary);
 extern void crm_rfm_tally_merge(CrmRfmSegment *segment, const CrmRfmSegment *other);
+
+/* Tell whether a rule holds no score. */
+static inline bool
+crm_rfm_is_empty(const CrmRfmRule *rule)
+{
+	return rule->low[0] > rule->high[0] || rule->low[1] > rule->high[1] ||
+		   rule->low[2] > rule->high[2];
+}
 
 /* Give the cell of the cube for three scores. */
 static inline size_t

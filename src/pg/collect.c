@@ -78,6 +78,19 @@ crm_orders_check(CrmOrdersState *state, CrmStatus status)
 								  state->ctx.used / Max(state->customers.table.n, 1)));
 }
 
+/*
+ * Give memory for n items beside the customers, within the same budget, or raise the memory error.
+ */
+void *
+crm_orders_allocate(CrmOrdersState *state, size_t n, size_t size)
+{
+	void *memory = crm_allocate(&state->ctx, n, size);
+
+	if (memory == NULL)
+		crm_orders_check(state, state->ctx.failure);
+	return memory;
+}
+
 /* Raise the error for refunds where they are forbidden. */
 void
 crm_orders_refund_error(void)
@@ -277,6 +290,7 @@ crm_collect_final_1_0(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(0);
 	state = (CrmOrdersState *) PG_GETARG_POINTER(0);
+	crm_orders_check(state, crm_customers_flush(&state->customers));
 	params = castNode(AggState, fcinfo->context)->ss.ps.state->es_param_list_info;
 	if (params != NULL && params->parserSetup == collector_mark)
 	{

@@ -16,6 +16,9 @@ static const struct config_enum_entry roads[] = {{"auto", CRM_ROAD_AUTO, false},
 												 {"group", CRM_ROAD_GROUP, false},
 												 {NULL, 0, false}};
 
+/* crm.agent: who acts, as the application knows it; read by name where it is logged. */
+static char *agent;
+
 /* Define the extension's settings; called by the server once a session. */
 void
 _PG_init(void)
@@ -26,5 +29,8 @@ _PG_init(void)
 							 "Results are the same. \"auto\" takes GROUP BY for foreign and "
 							 "distributed sources.",
 							 &crm_road, CRM_ROAD_AUTO, roads, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable(
+		"crm.agent", "Who acts for the firm in this session, as the application knows it.",
+		"Logged with each interaction.", &agent, "", PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("crm");
 }

@@ -11,10 +11,10 @@
 #include "lib/stringinfo.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "pg/moment.h"
 #include "pg/source.h"
 
 int crm_road = CRM_ROAD_AUTO;
@@ -94,21 +94,6 @@ read_customer(TupleTableSlot *slot, void *arg)
 	}
 }
 
-/* Give a moment as a literal that no setting changes. */
-static char *
-moment_literal(TimestampTz moment)
-{
-	struct pg_tm tm;
-	fsec_t fsec;
-	char text[MAXDATELEN + 1];
-
-	if (timestamp2tm(moment, NULL, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				errmsg("timestamp out of range"));
-	EncodeDateTime(&tm, fsec, true, 0, "UTC", USE_ISO_DATES, text);
-	return psprintf("'%s'::pg_catalog.timestamptz", text);
-}
-
 /* Give the rows of a source as three columns of the right types, by the name q. */
 static char *
 typed_rows(const char *select, Oid cast_key_to)
@@ -127,7 +112,10 @@ hash_sql(const CrmOrdersRequest *request, const char *typed)
 	const Interval *period = request->period;
 	int features = request->features | (period != NULL ? CRM_CUSTOMERS_PERIODS : 0);
 
-	/* a parallel-restricted function on top keeps the final step in this backend, whatever the plan */
+	/*
+	 * a parallel-restricted function on top keeps the final step in this backend, whatever the
+	 * plan
+	 */
 	return psprintf("SELECT n.customers, pg_catalog.pg_backend_pid() FROM (SELECT "
 					"crm._collect(g.customer_id, g.ordered_at, g.amount, '{%lld,%d,%d,%d,"
 					"%lld}'::pg_catalog.int8[]) AS customers FROM (%s) g) n",
@@ -144,8 +132,9 @@ group_sql(const CrmOrdersRequest *request, const char *typed)
 	const char *finite = "pg_catalog.isfinite(g.ordered_at) AND g.amount OPERATOR(pg_catalog.>) "
 						 "'-Infinity'::pg_catalog.float8 AND g.amount OPERATOR(pg_catalog.<) "
 						 "'Infinity'::pg_catalog.float8";
-	char *in_time = psprintf("%s AND g.ordered_at OPERATOR(pg_catalog.<=) %s", finite,
-							 moment_literal(request->as_of));
+	char *in_time =
+		psprintf("%s AND g.ordered_at OPERATOR(pg_catalog.<=) '%s'::pg_catalog.timestamptz", finite,
+				 crm_moment_text(request->as_of));
 	const char *refund = request->refunds == CRM_REFUNDS_NET
 							 ? "false"
 							 : "g.amount OPERATOR(pg_catalog.<) '0'::pg_catalog.float8";
@@ -167,10 +156,12 @@ group_sql(const CrmOrdersRequest *request, const char *typed)
 			DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(request->period)));
 
 		appendStringInfo(&sql,
-						 "pg_catalog.count(DISTINCT crm.period_number(g.ordered_at, "
-						 "%s::pg_catalog.interval, %s)) FILTER (WHERE %s), ",
-						 quote_literal_cstr(length),
-						 quote_literal_cstr(pg_get_timezone_name(session_timezone)), usable);
+						 "pg_catalog.count(DISTINCT crm._period_number(g.ordered_at, "
+						 "%s::pg_catalog.interval, '\\x",
+						 quote_literal_cstr(length));
+		for (const char *zone = pg_get_timezone_name(session_timezone); *zone != '\0'; zone++)
+			appendStringInfo(&sql, "%02x", (unsigned char) *zone);
+		appendStringInfo(&sql, "'::pg_catalog.bytea)) FILTER (WHERE %s), ", usable);
 	}
 	else
 		appendStringInfo(&sql, "pg_catalog.count(*) FILTER (WHERE %s), ", usable);

@@ -4,8 +4,6 @@
  */
 #include "pg/results.h"
 
-#include "common/int.h"
-
 #include "pg/version.h"
 
 /*
@@ -40,19 +38,4 @@ crm_result_begin(FunctionCallInfo fcinfo, int columns)
 	info->setDesc = result.columns;
 	MemoryContextSwitchTo(caller);
 	return result;
-}
-
-/* Give later minus earlier in days and time, as timestamptz minus does. */
-Interval
-crm_interval_between(TimestampTz later, TimestampTz earlier)
-{
-	Interval interval = {.month = 0};
-	int64 span;
-
-	if (pg_sub_s64_overflow(later, earlier, &span))
-		ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				errmsg("interval out of range"));
-	interval.day = (int32) (span / USECS_PER_DAY);
-	interval.time = span % USECS_PER_DAY;
-	return interval;
 }

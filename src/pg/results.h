@@ -7,7 +7,6 @@
 #include "pg/compat.h"
 
 #include "funcapi.h"
-#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 typedef struct CrmResult
@@ -16,7 +15,6 @@ typedef struct CrmResult
 	TupleDesc columns;
 } CrmResult;
 
-extern Interval crm_interval_between(TimestampTz later, TimestampTz earlier);
 extern CrmResult crm_result_begin(FunctionCallInfo fcinfo, int columns);
 
 /* Write a row: one value and one null flag a column. */

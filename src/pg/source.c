@@ -13,12 +13,14 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parser.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -26,10 +28,18 @@
 #include "utils/varlena.h"
 
 const CrmContract crm_contract_orders = {
-	"orders", "customer_id, ordered_at (castable to timestamptz), amount (castable to float8)"};
+	"orders", "customer_id, ordered_at (castable to timestamptz), amount (castable to float8)",
+	"q.customer_id, q.ordered_at::pg_catalog.timestamptz, q.amount::pg_catalog.float8"};
+
+const CrmContract crm_contract_baskets = {"baskets", "basket_id, item_id",
+										  "q.basket_id, q.item_id"};
+
+const CrmContract crm_contract_events = {
+	"events", "customer_id, occurred_at (castable to timestamptz), event (castable to text)",
+	"q.customer_id, q.occurred_at::pg_catalog.timestamptz, q.event::pg_catalog.text"};
 
 const CrmContract crm_contract_rules = {
-	"segment rules", "priority, segment, r_low, r_high, f_low, f_high, m_low, m_high"};
+	"segment rules", "priority, segment, r_low, r_high, f_low, f_high, m_low, m_high", NULL};
 
 /* Begin to use sources; to be paired with crm_source_close. What is palloc'd in between goes with
  * it. */
@@ -101,46 +111,174 @@ check_select(const char *text, const CrmContract *contract)
 								   : pstrdup(text + statement->stmt_location);
 }
 
-/*
- * Give the SELECT that stands for a source: of the relation it names, or its own text. NULL and
- * names that are not there give errors.
- */
-char *
-crm_source_select(const char *source, const CrmContract *contract)
+/* Give the oid of the table crm.source; InvalidOid where crm.setup() has not made it. */
+static Oid
+names_table(void)
+{
+	Oid schema = get_namespace_oid("crm", true);
+	Oid table = OidIsValid(schema) ? get_relname_relid("source", schema) : InvalidOid;
+
+	return OidIsValid(table) && get_rel_relkind(table) == RELKIND_RELATION ? table : InvalidOid;
+}
+
+/* Give the relation that the parts of a name denote; InvalidOid when there is none. */
+static Oid
+find_relation(List *parts)
 {
 	List *names = NIL;
 	ListCell *cell;
-	RangeVar *name;
-	Oid relation;
 
-	if (source == NULL)
-		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("there is no default source of %s", contract->name),
-				errdetail("The table crm.source, which would name it, does not exist."),
-				errhint("Give source => the name of a table or view, or a query, with the columns "
-						"%s.",
-						contract->columns));
-	if (!SplitIdentifierString(pstrdup(source), '.', &names))
+	foreach (cell, parts)
+		names = lappend(names, makeString(lfirst(cell)));
+	return RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
+}
+
+/*
+ * Give the SELECT of the relation that a source names, or its own text. *relation gets the
+ * relation's qualified name, or NULL for a query. otherwise: the detail of the error that it is
+ * neither.
+ */
+static char *
+plain_select(const char *source, const CrmContract *contract, char **relation,
+			 const char *otherwise)
+{
+	List *parts = NIL;
+	Oid found;
+	Oid schema;
+
+	*relation = NULL;
+	if (!SplitIdentifierString(pstrdup(source), '.', &parts))
 		return check_select(source, contract);
-	if (names == NIL)
+	if (parts == NIL)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("argument \"source\" must not be empty"),
 				errhint("Give the name of a table or view, or a query, with the columns %s.",
 						contract->columns));
-	foreach (cell, names)
-		lfirst(cell) = makeString(lfirst(cell));
-	name = makeRangeVarFromNameList(names);
-	relation = RangeVarGetRelid(name, NoLock, true);
-	if (!OidIsValid(relation))
+	found = find_relation(parts);
+	if (!OidIsValid(found))
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("source \"%s\" does not exist", source),
-				errdetail("It is neither a table or view, nor a query, nor is there a table "
-						  "crm.source that could name it."),
+				errmsg("source \"%s\" does not exist", source), errdetail("%s", otherwise),
 				errhint("Give the name of a table or view, or a query, with the columns %s.",
 						contract->columns));
-	return psprintf("SELECT * FROM %s",
-					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
-											   get_rel_name(relation)));
+	schema = get_rel_namespace(found);
+	*relation = quote_qualified_identifier(
+		isTempNamespace(schema) ? "pg_temp" : get_namespace_name(schema), get_rel_name(found));
+	return psprintf("SELECT * FROM %s", *relation);
+}
+
+/*
+ * Give the SELECT that stands for a source without asking crm.source. *relation gets the qualified
+ * name of the relation that it is, or NULL for a query.
+ */
+char *
+crm_source_plain_select(const char *source, const CrmContract *contract, char **relation)
+{
+	return plain_select(source, contract, relation, "It is neither a table or view, nor a query.");
+}
+
+/*
+ * Ask crm.source, as the caller, for the row that a condition on $1 and $2 finds. False: none. *name
+ * gets its name, *text what it has for the contract, or NULL.
+ */
+static bool
+read_name(const char *condition, Datum *values, int n, const CrmContract *contract, char **name,
+		  char **text)
+{
+	Oid types[] = {TEXTOID, TEXTOID};
+	char *sql = psprintf("SELECT s.name::pg_catalog.text, s.%s::pg_catalog.text FROM crm.source s "
+						 "WHERE %s LIMIT 1",
+						 contract->name, condition);
+	int result = SPI_execute_with_args(sql, n, types, values, NULL, true, 1);
+
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "crm internal: reading crm.source ended with %s",
+			 SPI_result_code_string(result));
+	if (SPI_processed == 0)
+		return false;
+	*name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	*text = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	return true;
+}
+
+/* Find a source among the names of crm.source: as it is written, or folded as an identifier is. */
+static bool
+find_name(const char *source, const CrmContract *contract, char **name, char **text)
+{
+	List *parts = NIL;
+	bool is_identifier =
+		SplitIdentifierString(pstrdup(source), '.', &parts) && list_length(parts) == 1;
+	Datum values[] = {CStringGetTextDatum(source),
+					  CStringGetTextDatum(is_identifier ? linitial(parts) : source)};
+
+	return read_name("s.name OPERATOR(pg_catalog.=) ANY (ARRAY[$1, $2]) "
+					 "ORDER BY s.name OPERATOR(pg_catalog.=) $1 DESC",
+					 values, 2, contract, name, text);
+}
+
+/* Find the default source; an error that says how to get one when there is none. */
+static void
+find_default(const CrmContract *contract, char **name, char **text)
+{
+	bool is_table = OidIsValid(names_table());
+
+	if (is_table && read_name("s.is_default", NULL, 0, contract, name, text))
+		return;
+	ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+			errmsg("there is no default source of %s", contract->name),
+			is_table ? errdetail("No row of crm.source is the default.")
+					 : errdetail("The table crm.source, which would name it, does not exist."),
+			is_table ? errhint("Name one with crm.map_source(..., make_default => true), or give "
+							   "source => the name of a table or view, or a query, with the "
+							   "columns %s.",
+							   contract->columns)
+					 : errhint("Give source => the name of a table or view, or a query, with the "
+							   "columns %s.",
+							   contract->columns));
+}
+
+/* Name the source in errors of what crm.source has for it. */
+static void
+name_source(void *arg)
+{
+	errcontext("source \"%s\" of crm.source", (const char *) arg);
+}
+
+/*
+ * Give the SELECT that stands for a source: of the name in crm.source, of the relation it names, or
+ * its own text; NULL is the default source. What crm.source holds is a relation or a query, never
+ * another name. A caller who may not read crm.source goes without its names.
+ */
+char *
+crm_source_select(const char *source, const CrmContract *contract)
+{
+	Oid table = names_table();
+	ErrorContextCallback callback = {error_context_stack, name_source, NULL};
+	char *name, *text, *select, *relation;
+
+	if (source == NULL)
+		find_default(contract, &name, &text);
+	else if (contract->typed == NULL || !OidIsValid(table) ||
+			 pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+			 !find_name(source, contract, &name, &text))
+		return plain_select(source, contract, &relation,
+							OidIsValid(table)
+								? "It is neither a name in crm.source, nor a table or view, nor a "
+								  "query."
+								: "It is neither a table or view, nor a query, nor is there a "
+								  "table crm.source that could name it.");
+	if (text == NULL)
+		ereport(
+			ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+			errmsg("source \"%s\" has no %s", name, contract->name),
+			errdetail("Its row in crm.source leaves them open."),
+			errhint("Give them with crm.map_source(%s, %s => ...): the name of a table or view, "
+					"or a query, with the columns %s.",
+					quote_literal_cstr(name), contract->name, contract->columns));
+	callback.arg = name;
+	error_context_stack = &callback;
+	select = crm_source_plain_select(text, contract, &relation);
+	error_context_stack = callback.previous;
+	return select;
 }
 
 /* Prepare a query of ours over a source; the contract explains errors. */
@@ -268,8 +406,9 @@ end_receiving(DestReceiver *self)
 }
 
 /*
- * Run a prepared query to its end, read-only, each row into the reader. by_partition lets the planner
- * group each partition by itself, without which no foreign partition is ever sent a GROUP BY.
+ * Run a prepared query to its end, read-only, each row into the reader. by_partition lets the
+ * planner group each partition by itself, without which no foreign partition is ever sent a GROUP
+ * BY.
  */
 void
 crm_source_run(const CrmQuery *query, ParamListInfo params, bool by_partition, CrmRowReader read,

@@ -1,5 +1,6 @@
 /*
- * source.h: a source (a relation's name, or the text of a query) read as the caller, row by row.
+ * source.h: a source (a name in crm.source, a relation's name, or the text of a query) read as the
+ * caller, row by row.
  *
  * The only place of the analytics that calls SPI.
  */
@@ -11,14 +12,20 @@
 #include "executor/spi.h"
 #include "tcop/dest.h"
 
-/* What a family of analytics needs from a source, in words for the hint. */
+/*
+ * What a family of analytics needs from a source. A contract with typed columns is one that the
+ * table crm.source has a column for, of the contract's name.
+ */
 typedef struct CrmContract
 {
 	const char *name;    /* "orders" */
-	const char *columns; /* "customer_id, ordered_at (timestamptz), amount (float8)" */
+	const char *columns; /* in words for the hint: "customer_id, ordered_at (timestamptz), ..." */
+	const char *typed;   /* as a select list over q; NULL: such sources have no names */
 } CrmContract;
 
 extern const CrmContract crm_contract_orders;
+extern const CrmContract crm_contract_baskets;
+extern const CrmContract crm_contract_events;
 extern const CrmContract crm_contract_rules;
 
 /* A prepared query over a source; it lives until crm_source_close. */
@@ -34,6 +41,8 @@ typedef void (*CrmRowReader)(TupleTableSlot *slot, void *arg);
 extern void crm_source_open(void);
 extern void crm_source_close(void);
 extern char *crm_source_select(const char *source, const CrmContract *contract);
+extern char *crm_source_plain_select(const char *source, const CrmContract *contract,
+									 char **relation);
 extern CrmQuery crm_source_prepare(const char *sql, const CrmContract *contract);
 extern bool crm_source_is_remote(const CrmQuery *query);
 extern void crm_source_run(const CrmQuery *query, ParamListInfo params, bool by_partition,

@@ -44,15 +44,17 @@ estimate_customers(Oid relation)
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	AttrNumber column = get_attnum(relation, "customer_id");
 	double rows, customers = 0;
+	bool inherited;
 
 	if (!HeapTupleIsValid(tuple))
 		return 0;
 	rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
+	inherited = ((Form_pg_class) GETSTRUCT(tuple))->relkind == RELKIND_PARTITIONED_TABLE;
 	ReleaseSysCache(tuple);
 	if (rows <= 0 || column == InvalidAttrNumber)
 		return 0;
 	tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(relation), Int16GetDatum(column),
-							BoolGetDatum(false));
+							BoolGetDatum(inherited));
 	if (HeapTupleIsValid(tuple))
 	{
 		double distinct = ((Form_pg_statistic) GETSTRUCT(tuple))->stadistinct;
@@ -75,13 +77,20 @@ crm_customers_support_1_0(PG_FUNCTION_ARGS)
 	SupportRequestRows *rows = (SupportRequestRows *) request;
 	List *arguments;
 	ListCell *cell;
+	Oid *declared;
+	int n;
 
 	if (!IsA(request, SupportRequestRows) || !is_funcclause(rows->node))
 		PG_RETURN_POINTER(NULL);
 	arguments = ((FuncExpr *) rows->node)->args;
+	(void) get_func_signature(((FuncExpr *) rows->node)->funcid, &declared, &n);
 	foreach (cell, arguments)
 	{
 		Node *argument = lfirst(cell);
+
+		if (foreach_current_index(cell) < n &&
+			declared[foreach_current_index(cell)] == ANYELEMENTOID)
+			continue; /* the key, which may be a text too */
 
 		if (exprType(argument) == TEXTOID)
 		{

@@ -154,7 +154,7 @@ crm_periods_add(CrmPeriodPool *pool, CrmPeriods **set, int32_t period)
 
 		if (block != NULL)
 			crm_periods_tidy(block);
-		if (block == NULL || block->used > block->size / 2)
+		if (block == NULL || block->used > block->size / 4 * 3)
 		{
 			if (block != NULL && block->size > UINT32_MAX / 2)
 				return CRM_LIMIT;

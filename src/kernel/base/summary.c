@@ -71,5 +71,5 @@ crm_summary_variance(const CrmSummary *summary)
 	remainder = ((square - hi) - lo + error) / n;
 	crm_sum_add_scaled(&deviation, -ldexp(quotient, 2 * exponent + 64));
 	crm_sum_add_scaled(&deviation, -ldexp(remainder, 2 * exponent + 64));
-	return fmax(crm_sum_value(deviation), 0.0) / (n - 1.0);
+	return fmax(deviation.hi, 0.0) / (n - 1.0) / CRM_SUM_SCALE;
 }

@@ -1,9 +1,6 @@
 /*
- * rfm.c: crm.rfm, crm.rfm_thresholds, crm.rfm_segments, crm.rfm_rules and crm.rfm_segment.
- *
- * The three reports take the same options, read the same orders and compute the same scores; they
- * differ in what they write. Each has two forms: bigint keys, and key anyelement as an argument
- * before the rest.
+ * rfm.c: crm.rfm, crm.rfm_thresholds, crm.rfm_segments, crm.rfm_rules and crm.rfm_segment. The three
+ * reports share options, orders and scores; they differ in what they write.
  */
 #include "pg/compat.h"
 
@@ -226,7 +223,6 @@ read_options(FunctionCallInfo fcinfo, int at, const char *function, Report *repo
 	char *segments;
 
 	request->function = function;
-	request->what = "RFM";
 	request->source = crm_arg_text(fcinfo, at + ARG_SOURCE);
 	if (at > 0)
 		request->key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);

@@ -25,7 +25,6 @@ typedef enum CrmRefunds
 typedef struct CrmOrdersRequest
 {
 	const char *function; /* as in crm.rfm, for errors: "crm.rfm" */
-	const char *what;     /* for errors: "RFM" */
 	const char *source;   /* NULL: the default one */
 	Oid key_type;         /* InvalidOid: the default form, bigint */
 	TimestampTz as_of;

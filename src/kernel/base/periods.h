@@ -4,9 +4,9 @@
  * How many different periods some orders fall into cannot be told from a state of fixed size,
  * since they may come in any sequence and from any worker. So a customer keeps a block of them:
  * unsorted, sorted and freed of doubles when it is full, doubled only if it is then still more
- * than three quarters full. Amortised O(log n) an order. A period (not an order: doubles go) takes 4 to 8
- * bytes of its block, and at worst twice that again in blocks that customers have outgrown and
- * none reused yet; a customer takes 16 bytes. A million customers with nine orders each took 7
+ * than three quarters full. Amortised O(log n) an order. A period (not an order: doubles go) takes
+ * 4 to 8 bytes of its block, and at worst twice that again in blocks that customers have outgrown
+ * and none reused yet; a customer takes 16 bytes. A million customers with nine orders each took 7
  * bytes an order in all.
  */
 #ifndef CRM_KERNEL_PERIODS_H

@@ -18,11 +18,11 @@ SELECT format(E'SELECT * FROM crm.rfm(key => NULL::%s, as_of => %L,\n    source 
 CREATE TEMP TABLE scored AS
 SELECT * FROM crm.rfm(key => CAST(NULL AS :key_type), source => :'source', as_of => :'as_of');
 
-SELECT format('It read %s orders of %s customers in %s ms (%s), skipped %s, and took %s of memory%s.',
+SELECT format(E'It read %s orders of %s customers in %s ms (%s) and skipped %s.\nIt took %s of memory%s.',
 		to_char(rows_read, 'FM999,999,999,999'), to_char(customers, 'FM999,999,999,999'), round(milliseconds),
 		CASE workers WHEN 0 THEN 'no parallel worker' WHEN 1 THEN '1 parallel worker' ELSE workers || ' parallel workers' END,
-		to_char(rows_skipped, 'FM999,999,999,990'), pg_size_pretty(peak_memory),
-		CASE WHEN customers >= 1000 THEN format(': %s bytes a customer', peak_memory / customers) END) AS sentence
+		to_char(rows_skipped, 'FM999,999,999,990'), pg_size_pretty(total_memory),
+		CASE WHEN customers >= 1000 THEN format(': %s bytes a customer', total_memory / customers) END) AS sentence
 FROM crm.last_run() \gset
 \echo :sentence
 
@@ -38,7 +38,7 @@ SELECT
 	round(100 * share::numeric, 1) AS "share %",
 	orders,
 	round(revenue::numeric) AS revenue,
-	round(100 * revenue_share::numeric, 1) AS "revenue %",
+	round(100 * revenue_share::numeric, 1) AS "rev. %",
 	round(extract(epoch FROM mean_recency) / 86400) AS "days ago",
 	round(mean_frequency::numeric, 1) AS "orders each",
 	round(mean_monetary::numeric) AS "spent each"

@@ -14,6 +14,7 @@ CREATE FUNCTION crm.last_run() RETURNS TABLE (
 	milliseconds float8,
 	workers integer,
 	peak_memory bigint,
+	total_memory bigint,
 	road text,
 	finished_at timestamptz
 )

@@ -360,8 +360,7 @@ make_report(FunctionCallInfo fcinfo, const char *function)
 static void
 end_report(Report *report)
 {
-	report->run.peak_memory =
-		(int64) (report->orders->ctx.peak + report->orders->customers.other_bytes);
+	crm_orders_memory(report->orders, &report->run);
 	crm_run_end(&report->run);
 	MemoryContextDelete(report->orders->memory);
 }

@@ -9,7 +9,7 @@
 #include "pg/lastrun.h"
 #include "pg/results.h"
 
-#define COLUMNS 15
+#define COLUMNS 16
 
 PG_FUNCTION_INFO_V1(crm_last_run_1_0);
 /* crm.last_run(): one row, or none when no analytic has ended well in this session */
@@ -37,9 +37,10 @@ crm_last_run_1_0(PG_FUNCTION_ARGS)
 	values[10] = Float8GetDatum(run->milliseconds);
 	values[11] = Int32GetDatum(run->workers);
 	values[12] = Int64GetDatum(run->peak_memory);
-	values[13] = run->road != NULL ? CStringGetTextDatum(run->road) : (Datum) 0;
-	nulls[13] = run->road == NULL;
-	values[14] = TimestampTzGetDatum(run->finished_at);
+	values[13] = Int64GetDatum(run->total_memory);
+	values[14] = run->road != NULL ? CStringGetTextDatum(run->road) : (Datum) 0;
+	nulls[14] = run->road == NULL;
+	values[15] = TimestampTzGetDatum(run->finished_at);
 	crm_result_row(&result, values, nulls);
 	PG_RETURN_NULL();
 }

@@ -78,6 +78,14 @@ crm_orders_check(CrmOrdersState *state, CrmStatus status)
 								  state->ctx.used / Max(state->customers.table.n, 1)));
 }
 
+/* Tell the account of a run what memory its processes took; to be called last. */
+void
+crm_orders_memory(const CrmOrdersState *state, CrmRun *run)
+{
+	run->peak_memory = (int64) Max(state->ctx.peak, state->customers.other_peak);
+	run->total_memory = (int64) (state->ctx.peak + state->customers.other_bytes);
+}
+
 /*
  * Give memory for n items beside the customers, within the same budget, or raise the memory error.
  */

@@ -19,7 +19,8 @@ typedef struct CrmRun
 	double milliseconds;
 	int64 customers; /* rows that it made of them */
 	int workers;
-	int64 peak_memory; /* bytes, all participants together */
+	int64 peak_memory;  /* bytes, the most that one process held */
+	int64 total_memory; /* bytes, the peaks of all processes together */
 	TimestampTz finished_at;
 	instr_time started; /* while it runs */
 } CrmRun;

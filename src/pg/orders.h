@@ -66,6 +66,7 @@ enum
 extern CrmOrdersState *crm_orders_read(const CrmOrdersRequest *request, CrmRun *run);
 extern CrmOrdersState *crm_orders_state(MemoryContext parent, Oid key_type, Oid collation,
 										int features);
+extern void crm_orders_memory(const CrmOrdersState *state, CrmRun *run);
 extern void *crm_orders_allocate(CrmOrdersState *state, size_t n, size_t size);
 extern void crm_orders_check(CrmOrdersState *state, CrmStatus status);
 extern _Noreturn void crm_orders_refund_error(void);

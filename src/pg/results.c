@@ -7,6 +7,12 @@
 #include "pg/version.h"
 
 /*
+ * When a tuplestore outgrows its memory it writes all of it at once, deaf to a cancel: about 10 ms
+ * of this.
+ */
+#define MOST_KILOBYTES 16384
+
+/*
  * Begin the result of a set-returning function that has so many columns. Checks the library against
  * the extension, and that the caller takes a materialised set. Result and columns live in the
  * query's memory.
@@ -32,7 +38,7 @@ crm_result_begin(FunctionCallInfo fcinfo, int columns)
 		result.columns->natts != columns)
 		elog(ERROR, "crm internal: the function's declared columns are not the library's");
 	result.columns = BlessTupleDesc(result.columns);
-	result.store = tuplestore_begin_heap(random_access, false, work_mem);
+	result.store = tuplestore_begin_heap(random_access, false, Min(work_mem, MOST_KILOBYTES));
 	info->returnMode = SFRM_Materialize;
 	info->setResult = result.store;
 	info->setDesc = result.columns;

@@ -177,8 +177,8 @@ crm_source_plain_select(const char *source, const CrmContract *contract, char **
 }
 
 /*
- * Ask crm.source, as the caller, for the row that a condition on $1 and $2 finds. False: none. *name
- * gets its name, *text what it has for the contract, or NULL.
+ * Ask crm.source, as the caller, for the row that a condition on $1 and $2 finds. False: none.
+ * *name gets its name, *text what it has for the contract, or NULL.
  */
 static bool
 read_name(const char *condition, Datum *values, int n, const CrmContract *contract, char **name,

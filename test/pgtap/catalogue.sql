@@ -1,9 +1,10 @@
 -- What the extension brings is documented, pinned and closed: the house rules of its members, asked of the catalogue.
 BEGIN;
 
--- Private functions that everybody may execute all the same: the reports run their queries as the caller.
+-- Private functions that everybody may execute all the same: the reports run their queries as the caller, and so does
+-- crm.sources(); functions that are open check their arguments.
 CREATE TEMPORARY TABLE allowed (function_name text) ON COMMIT DROP;
-INSERT INTO allowed VALUES ('_collect'), ('_period_number');
+INSERT INTO allowed VALUES ('_collect'), ('_period_number'), ('_source_probe'), ('_require_argument'), ('_require_table');
 
 CREATE TEMPORARY VIEW member AS
 SELECT d.classid, d.objid, i.type, i.identity

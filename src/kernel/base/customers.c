@@ -2,7 +2,7 @@
  * customers.c: orders become one row a customer; see customers.h for the layout and the guarantees.
  *
  * Packed form, for the way from a worker to the leader on one machine (native byte order): the
- * CrmRowCount, participants and bytes, the number of rows, then for each row the key, last, the
+ * CrmRowCount, a header of numbers, then for each row the key, last, the
  * high part of the sum, twice the count (plus one when the low part of the sum is not zero and
  * follows) as a varint, the moments if kept, and the periods if kept as a count and ascending
  * differences in varints.
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define POLL_ROWS 65536
+#define HEADER    4 /* participants, rows, their memory together, the most of one */
 
 /* Make an empty table of customers. */
 CrmStatus
@@ -152,6 +153,13 @@ crm_customers_finish(CrmCustomers *customers)
 	return CRM_OK;
 }
 
+/* Give the larger of two numbers. */
+static uint64_t
+larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Give the bytes that a varint takes. */
 static size_t
 varint_size(uint64_t value)
@@ -205,7 +213,7 @@ get_bytes(const char *at, void *bytes, size_t n)
 size_t
 crm_customers_packed_size(const CrmCustomers *customers)
 {
-	size_t fixed = sizeof(CrmRowCount) + 3 * sizeof(uint64_t);
+	size_t fixed = sizeof(CrmRowCount) + HEADER * sizeof(uint64_t);
 	size_t row_fixed = sizeof(int64_t) + sizeof(double);
 	size_t bytes = fixed;
 
@@ -246,8 +254,9 @@ crm_customers_packed_size(const CrmCustomers *customers)
 CrmStatus
 crm_customers_pack(const CrmCustomers *customers, void *buffer)
 {
-	uint64_t header[3] = {(uint64_t) customers->participants,
-						  customers->ctx->peak + customers->other_bytes, customers->table.n};
+	uint64_t header[HEADER] = {(uint64_t) customers->participants, customers->table.n,
+							   customers->ctx->peak + customers->other_bytes,
+							   larger(customers->ctx->peak, customers->other_peak)};
 	char *at = put_bytes(buffer, &customers->rows, sizeof(CrmRowCount));
 
 	at = put_bytes(at, header, sizeof(header));
@@ -360,6 +369,14 @@ merge_periods(CrmCustomers *customers, void *row, const char *at)
 	return status;
 }
 
+/* Take note of the memory that others took: together, and the most of one. */
+static void
+note_memory(CrmCustomers *customers, uint64_t together, uint64_t most)
+{
+	customers->other_bytes += together;
+	customers->other_peak = larger(customers->other_peak, most);
+}
+
 /* Add what another participant counted. */
 static void
 merge_counts(CrmRowCount *rows, const CrmRowCount *other)
@@ -384,7 +401,8 @@ crm_customers_merge(CrmCustomers *customers, const CrmCustomers *other)
 
 	merge_counts(&customers->rows, &other->rows);
 	customers->participants += other->participants;
-	customers->other_bytes += other->ctx->peak + other->other_bytes;
+	note_memory(customers, other->ctx->peak + other->other_bytes,
+				larger(other->ctx->peak, other->other_peak));
 	for (uint32_t done = 0; done < other->table.n; done += n)
 	{
 		n = other->table.n - done < CRM_TABLE_BATCH ? other->table.n - done : CRM_TABLE_BATCH;
@@ -431,7 +449,7 @@ crm_customers_unpack(CrmCustomers *customers, const void *buffer, size_t bytes)
 {
 	const char *at = buffer;
 	CrmRowCount rows;
-	uint64_t header[3];
+	uint64_t header[HEADER];
 	CrmKey key[CRM_TABLE_BATCH];
 	PackedRow packed[CRM_TABLE_BATCH];
 	void *row[CRM_TABLE_BATCH];
@@ -441,10 +459,10 @@ crm_customers_unpack(CrmCustomers *customers, const void *buffer, size_t bytes)
 	at = get_bytes(at, header, sizeof(header));
 	merge_counts(&customers->rows, &rows);
 	customers->participants += (int) header[0];
-	customers->other_bytes += header[1];
-	for (uint64_t done = 0; done < header[2];)
+	note_memory(customers, header[2], header[3]);
+	for (uint64_t done = 0; done < header[1];)
 	{
-		uint64_t left = header[2] - done;
+		uint64_t left = header[1] - done;
 		int n = left < CRM_TABLE_BATCH ? (int) left : CRM_TABLE_BATCH;
 
 		if (done % POLL_ROWS == 0 && crm_poll(customers->ctx))

@@ -59,6 +59,7 @@ typedef struct CrmCustomers
 	CrmRowCount rows;
 	int participants;     /* states merged into this one, itself included */
 	uint64_t other_bytes; /* peak memory of the other participants, together */
+	uint64_t other_peak;  /* the most that one of them held */
 	CrmPeriodPool pool;
 	int pending; /* orders that wait for the batch to fill */
 	CrmKey key[CRM_TABLE_BATCH];

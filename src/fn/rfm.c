@@ -1,6 +1,6 @@
 /*
- * rfm.c: crm.rfm, crm.rfm_thresholds, crm.rfm_segments, crm.rfm_rules and crm.rfm_segment. The three
- * reports share options, orders and scores; they differ in what they write.
+ * rfm.c: crm.rfm, crm.rfm_thresholds, crm.rfm_segments, crm.rfm_rules and crm.rfm_segment. The
+ * three reports share options, orders and scores; they differ in what they write.
  */
 #include "pg/compat.h"
 

@@ -132,6 +132,7 @@ SELECT is(with_log(d, c, 300), '', d) FROM (VALUES
 	('CREATE INDEX ON crm.interaction (kind, occurred_at)', NULL),
 	('CREATE INDEX ON crm.interaction (agent) INCLUDE (detail)', NULL),
 	('CREATE INDEX ON crm.interaction USING hash (reference_key)', NULL),
+	('CREATE INDEX ON crm.interaction USING brin (recorded_at, occurred_at)', NULL),
 	('CREATE INDEX ON crm.interaction USING gin (detail)', $$detail @> '{"new": {}}'$$),
 	('CREATE INDEX ON crm.interaction USING gist (tstzrange(occurred_at, NULL))', NULL),
 	('CREATE INDEX ON crm.interaction (occurred_at) WHERE action = ''delete''', NULL),
@@ -141,7 +142,7 @@ SELECT is(with_log(d, c, 300), '', d) FROM (VALUES
 	('ALTER TABLE crm.interaction ADD UNIQUE (interaction_id) DEFERRABLE INITIALLY DEFERRED', NULL),
 	('ALTER TABLE crm.interaction ADD EXCLUDE USING btree (interaction_id WITH =)', NULL),
 	('ALTER TABLE crm.interaction DROP CONSTRAINT interaction_pkey', NULL),
-	('ALTER TABLE crm.interaction DROP CONSTRAINT interaction_pkey; DROP INDEX crm.interaction_occurred_at_idx', NULL),
+	('ALTER TABLE crm.interaction DROP CONSTRAINT interaction_pkey; DROP INDEX IF EXISTS crm.interaction_occurred_at_idx', NULL),
 	('CREATE INDEX ON crm.interaction (reference_key); DROP INDEX crm.interaction_reference_key_idx', NULL)) v (d, c);
 SELECT matches(with_log(d), '^23505: duplicate key value violates unique constraint', d || ' is enforced') FROM (VALUES
 	('CREATE UNIQUE INDEX ON crm.interaction (reference, reference_key)'),

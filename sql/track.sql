@@ -246,6 +246,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	logical text;
+	relative text;
 	what text;
 	arguments text;
 	target regclass;
@@ -290,6 +291,22 @@ BEGIN
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'argument "create_customers" needs "source"',
 			HINT = 'Without a source the customer column holds customer_id itself.';
+	END IF;
+	WITH RECURSIVE above (oid) AS (
+		SELECT track.relation::oid
+		UNION
+		SELECT i.inhparent FROM pg_inherits i JOIN above a ON i.inhrelid = a.oid
+	)
+	SELECT min(t.relation) INTO relative
+	FROM crm.tracked t
+	WHERE t.relation <> logical
+		AND (to_regclass(t.relation) IN (SELECT a.oid FROM above a)
+			OR to_regclass(t.relation) IN (SELECT g FROM crm._track_targets(track.relation) AS g));
+	IF relative IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('%s is tracked already, and one of the two is a part of the other', relative),
+			HINT = 'Track a partitioned table or its partitions, not both: crm.untrack() one of them.';
 	END IF;
 	IF track.level = 'statement' AND crm._track_has_foreign(track.relation) THEN
 		RAISE EXCEPTION USING
@@ -345,6 +362,7 @@ DECLARE
 BEGIN
 	PERFORM crm._require_argument('relation', untrack.relation::text);
 	PERFORM crm._require_table('tracked');
+	PERFORM pg_advisory_xact_lock(hashtextextended('crm.track', untrack.relation::oid::bigint));
 	-- the names under which it is tracked: its own, and, when it was renamed, those that its triggers were given
 	SELECT array_agg(DISTINCT n.name) INTO known_as
 	FROM (

@@ -203,7 +203,6 @@ begin_call(Call *call, FunctionCallInfo fcinfo)
 	set_constant(call, LOG_REFERENCE_KEY, NULL);
 	check_words(call);
 	set_constant(call, LOG_AGENT, GetConfigOption("crm.agent", true, false));
-	call->constant[LOG_TRANSACTION_ID] = FullTransactionIdGetDatum(GetTopFullTransactionId());
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 		return;
 	crm_column_find(&call->customer, row, call->arg[ARG_CUSTOMER], call->arg[ARG_RELATION]);
@@ -337,6 +336,7 @@ log_row(Call *call, TupleTableSlot *old_row, TupleTableSlot *new_row)
 	if (customer != 0 || slot == NULL || !call->skip)
 	{
 		values[LOG_CUSTOMER_ID] = Int64GetDatum(customer);
+		values[LOG_TRANSACTION_ID] = FullTransactionIdGetDatum(GetTopFullTransactionId());
 		values[LOG_OCCURRED_AT] = TimestampTzGetDatum(
 			slot != NULL ? occurred_at(call, slot) : GetCurrentTransactionStartTimestamp());
 		if (slot != NULL)

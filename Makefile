@@ -88,6 +88,7 @@ demo: ## a private server with the extension and sample data (installs what is m
 bench: ## the benchmarks (installs what is missing)
 	@tools/setup bench
 	@test/bench/run
+	@test/bench/track
 
 help: ## this list
 	@echo "all, install, installcheck, uninstall, clean: as in every PGXS extension; for another server add"

@@ -13,8 +13,8 @@ SELECT buyer FROM purchase WHERE buyer IS NOT NULL GROUP BY buyer ORDER BY count
 \echo '== The log: triggers in C on the shop''s own table; it is named as a source, too =='
 \echo
 \echo 'SELECT crm.setup();'
-\echo 'SELECT crm.track(''purchase'', customer => ''buyer'', source => ''shop'', kind => ''order'', columns => ''{total}'','
-\echo '    create_customers => true);'
+\echo 'SELECT crm.track(''purchase'', customer => ''buyer'', source => ''shop'', kind => ''order'', channel => ''web'','
+\echo '    columns => ''{total}'', create_customers => true);'
 \echo 'SELECT crm.map_source(''shop'', make_default => true,'
 \echo '    orders => ''SELECT buyer AS customer_id, bought_at AS ordered_at, total AS amount FROM purchase'');'
 DO $$

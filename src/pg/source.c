@@ -58,6 +58,13 @@ crm_source_close(void)
 		elog(ERROR, "crm internal: SPI_finish failed");
 }
 
+/* Give the argument by which a function takes sources of a contract, for errors. */
+static const char *
+argument_name(const CrmContract *contract)
+{
+	return contract == &crm_contract_rules ? "segments" : "source";
+}
+
 typedef struct ErrorContext
 {
 	const CrmContract *contract;
@@ -98,13 +105,14 @@ check_select(const char *text, const CrmContract *contract)
 	statements = raw_parser(text, RAW_PARSE_DEFAULT);
 	error_context_stack = callback.previous;
 	if (list_length(statements) != 1)
-		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR), errmsg("source must be one SELECT statement"),
+		ereport(ERROR, errcode(ERRCODE_SYNTAX_ERROR),
+				errmsg("%s must be one SELECT statement", argument_name(contract)),
 				errdetail("It has %d statements.", list_length(statements)),
 				errhint("A source of %s has the columns %s.", contract->name, contract->columns));
 	statement = linitial_node(RawStmt, statements);
 	if (!IsA(statement->stmt, SelectStmt))
 		ereport(ERROR, errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				errmsg("source must be a SELECT statement"),
+				errmsg("%s must be a SELECT statement", argument_name(contract)),
 				errdetail("It is %s.", GetCommandTagName(CreateCommandTag(statement->stmt))),
 				errhint("A source of %s has the columns %s.", contract->name, contract->columns));
 	return statement->stmt_len > 0 ? pnstrdup(text + statement->stmt_location, statement->stmt_len)
@@ -151,13 +159,16 @@ plain_select(const char *source, const CrmContract *contract, char **relation,
 		return check_select(source, contract);
 	if (parts == NIL)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("argument \"source\" must not be empty"),
+				errmsg("argument \"%s\" must not be empty", argument_name(contract)),
 				errhint("Give the name of a table or view, or a query, with the columns %s.",
 						contract->columns));
 	found = find_relation(parts);
 	if (!OidIsValid(found))
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE),
-				errmsg("source \"%s\" does not exist", source), errdetail("%s", otherwise),
+				errmsg("%s \"%s\" does not exist", argument_name(contract), source),
+				errdetail("%s", contract->typed != NULL
+									? otherwise
+									: "It is neither a table or view, nor a query."),
 				errhint("Give the name of a table or view, or a query, with the columns %s.",
 						contract->columns));
 	schema = get_rel_namespace(found);

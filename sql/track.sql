@@ -12,8 +12,7 @@ COMMENT ON FUNCTION crm._track_row() IS 'row trigger that crm.track() attaches';
 REVOKE ALL ON FUNCTION crm._track_row() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._track_row() TO @extowner@;
 
--- The relation and all that inherit from it, the foreign ones left out: they cannot have these triggers.
-CREATE FUNCTION crm._track_targets(relation regclass) RETURNS SETOF regclass
+CREATE FUNCTION crm._track_tree(relation regclass) RETURNS TABLE (oid oid, kind "char")
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -22,9 +21,20 @@ AS $function$
 		UNION
 		SELECT i.inhrelid FROM pg_inherits i JOIN tree t ON i.inhparent = t.oid
 	)
+	SELECT t.oid, c.relkind FROM tree t JOIN pg_class c ON c.oid = t.oid
+$function$;
+COMMENT ON FUNCTION crm._track_tree(regclass) IS 'a relation and all that inherit from it, with their kinds';
+REVOKE ALL ON FUNCTION crm._track_tree(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._track_tree(regclass) TO @extowner@;
+
+-- The relation and all that inherit from it, the foreign ones left out: they cannot have these triggers.
+CREATE FUNCTION crm._track_targets(relation regclass) RETURNS SETOF regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
 	SELECT t.oid::regclass
-	FROM tree t JOIN pg_class c ON c.oid = t.oid
-	WHERE c.relkind IN ('r', 'p')
+	FROM crm._track_tree(relation) t
+	WHERE t.kind IN ('r', 'p')
 	ORDER BY t.oid <> relation::oid, t.oid
 $function$;
 COMMENT ON FUNCTION crm._track_targets(regclass) IS 'the tables on which crm.track() puts statement triggers';
@@ -35,12 +45,7 @@ CREATE FUNCTION crm._track_has_foreign(relation regclass) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-	WITH RECURSIVE tree (oid) AS (
-		SELECT relation::oid
-		UNION
-		SELECT i.inhrelid FROM pg_inherits i JOIN tree t ON i.inhparent = t.oid
-	)
-	SELECT EXISTS (SELECT FROM tree t JOIN pg_class c ON c.oid = t.oid WHERE c.relkind = 'f')
+	SELECT EXISTS (SELECT FROM crm._track_tree(relation) t WHERE t.kind = 'f')
 $function$;
 COMMENT ON FUNCTION crm._track_has_foreign(regclass) IS 'whether a foreign table inherits from a relation';
 REVOKE ALL ON FUNCTION crm._track_has_foreign(regclass) FROM PUBLIC;

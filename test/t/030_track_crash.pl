@@ -59,7 +59,7 @@ for my $round (1 .. $rounds)
 	is(kill('KILL', $pid), 1, "round $round: the backend that writes $victim is killed");
 	$_->{run}->finish for @writers;
 	my @cut = grep { ${ $_->{messages} } =~ /connection to server was lost|server closed the connection|terminating connection|crash of another server process|could not (?:send|receive) data/ } @writers;
-	cmp_ok(scalar @cut, '>=', 1, "round $round: writers were in the middle of it") or diag(map { substr ${ $_->{messages} }, -300 } @writers);
+	is(scalar @cut, 3, "round $round: all three were in the middle of it") or diag(map { substr ${ $_->{messages} }, -300 } @writers);
 	$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
 	for my $writer (@writers)
 	{

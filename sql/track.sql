@@ -270,12 +270,13 @@ BEGIN
 	SELECT format('%I.%I', n.nspname, c.relname), coalesce(track.kind, c.relname) INTO logical, what
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 	WHERE c.oid = track.relation AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-		AND n.nspname NOT IN ('crm', 'pg_catalog', 'information_schema');
+		AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+		AND NOT (n.nspname = 'crm' AND c.relname ~ '^(interaction(_.*)?|tracked|customer_identity|schema_version)$');
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'wrong_object_type',
 			MESSAGE = format('%s cannot be tracked', track.relation),
-			DETAIL = 'Tracking is for ordinary and partitioned tables outside the schema crm, not for temporary ones.',
+			DETAIL = 'Tracking is for ordinary and partitioned tables, not for temporary ones, nor for the log and its own catalogues.',
 			HINT = 'Track the table behind a view; use crm.log_interaction() for what has no table.';
 	END IF;
 	PERFORM crm._require_table('tracked');

@@ -97,6 +97,27 @@ END
 $$;
 COMMENT ON FUNCTION crm._require_argument(text, text, boolean) IS 'raises the error for an argument that is null, or empty; open to PUBLIC for the functions that are';
 
+CREATE FUNCTION crm._lacks_column(relation text, column_name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+		WHERE a.attrelid = pg_catalog.to_regclass('crm.' || pg_catalog.quote_ident(relation))
+			AND a.attname = column_name AND NOT a.attisdropped)
+$$;
+COMMENT ON FUNCTION crm._lacks_column(text, text) IS 'whether a table of schema crm has no column of that name: an older version made it';
+REVOKE ALL ON FUNCTION crm._lacks_column(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._lacks_column(text, text) TO @extowner@;
+
+CREATE FUNCTION crm._invoker_option() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 150000
+		THEN 'WITH (security_invoker = true)' ELSE '' END
+$$;
+COMMENT ON FUNCTION crm._invoker_option() IS 'what follows the name in CREATE VIEW, so that a view reads with the rights of the caller: PostgreSQL 14 has no such views';
+REVOKE ALL ON FUNCTION crm._invoker_option() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._invoker_option() TO @extowner@;
+
 CREATE FUNCTION crm._setup_100_customer(partition_interactions boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -117,6 +138,16 @@ BEGIN
 			CONSTRAINT customer_attributes_check CHECK (pg_catalog.jsonb_typeof(attributes) = 'object')
 		);
 	END IF;
+	IF crm._lacks_column('customer', 'owner_id') THEN
+		ALTER TABLE crm.customer ADD COLUMN owner_id bigint, ADD COLUMN region_id bigint, ADD COLUMN merged_into bigint,
+			ADD CONSTRAINT customer_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES crm.agent,
+			ADD CONSTRAINT customer_region_id_fkey FOREIGN KEY (region_id) REFERENCES crm.region,
+			ADD CONSTRAINT customer_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES crm.customer,
+			ADD CONSTRAINT customer_merged_into_check CHECK (merged_into <> customer_id);
+		CREATE INDEX ON crm.customer (owner_id);
+		CREATE INDEX ON crm.customer (region_id);
+		CREATE INDEX ON crm.customer (merged_into);
+	END IF;
 	PERFORM crm._describe('customer', 'persons and organisations', $json${
 		"customer_id": "the customer's number, the same in every table; never 0, which stands for an unknown customer",
 		"name": "name to show",
@@ -124,7 +155,10 @@ BEGIN
 		"birthday": "date of birth",
 		"lifecycle": "lead, prospect, customer or churned",
 		"attributes": "free fields, a JSON object",
-		"created_at": "when this row was made"}$json$);
+		"created_at": "when this row was made",
+		"owner_id": "the agent who looks after the customer",
+		"region_id": "the customer's region",
+		"merged_into": "the customer that this one turned out to be and was merged into"}$json$);
 
 	IF pg_catalog.to_regclass('crm.contact_point') IS NULL THEN
 		CREATE TABLE crm.contact_point (

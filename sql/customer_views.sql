@@ -43,11 +43,11 @@ BEGIN
 			SELECT count(*) AS orders, coalesce(sum(o.base_amount), 0) AS amount,
 				min(o.ordered_at) AS first_order_at, max(o.ordered_at) AS last_order_at
 			FROM crm.sales_order o
-			WHERE o.customer_id = c.customer_id AND o.status IN ('placed', 'paid', 'shipped', 'completed')) ordered
+			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) ordered
 		CROSS JOIN LATERAL (
-			SELECT coalesce(sum(r.amount * o.exchange_rate), 0) AS amount
+			SELECT coalesce(sum(r.amount * coalesce(o.exchange_rate, 1)), 0) AS amount
 			FROM crm.sales_return r JOIN crm.sales_order o USING (customer_id, sales_order_id)
-			WHERE r.customer_id = c.customer_id AND o.status IN ('placed', 'paid', 'shipped', 'completed')) returned
+			WHERE r.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) returned
 		CROSS JOIN LATERAL (
 			SELECT count(*) AS opportunities, coalesce(sum(o.base_amount), 0) AS amount,
 				coalesce(sum(o.base_amount * coalesce(o.probability, s.probability)), 0) AS weighted_amount
@@ -103,22 +103,22 @@ BEGIN
 	PERFORM crm._make_view('purchase_history', $view$
 		SELECT o.customer_id, 'purchase' AS entry, o.ordered_at AS occurred_at, o.sales_order_id, i.line_number, o.status, o.channel,
 			o.campaign_id, i.product_id, p.sku, p.name AS product, k.name AS category, i.quantity, i.unit_price, i.discount,
-			coalesce(i.amount, o.amount) AS amount, o.currency, coalesce(i.amount, o.amount) * o.exchange_rate AS base_amount,
+			coalesce(i.amount, o.amount) AS amount, o.currency, coalesce(i.amount, o.amount) * coalesce(o.exchange_rate, 1) AS base_amount,
 			NULL::text AS reason
 		FROM crm.sales_order o
 		LEFT JOIN crm.sales_order_item i USING (customer_id, sales_order_id)
 		LEFT JOIN crm.product p USING (product_id)
 		LEFT JOIN crm.product_category k USING (product_category_id)
-		WHERE o.status IN ('placed', 'paid', 'shipped', 'completed')
+		WHERE o.status NOT IN ('draft', 'cancelled')
 		UNION ALL
 		SELECT r.customer_id, 'return', r.returned_at, r.sales_order_id, NULL, o.status, o.channel,
 			o.campaign_id, r.product_id, p.sku, p.name, k.name, - r.quantity, NULL, NULL,
-			- r.amount, o.currency, - r.amount * o.exchange_rate, r.reason
+			- r.amount, o.currency, - r.amount * coalesce(o.exchange_rate, 1), r.reason
 		FROM crm.sales_return r
 		JOIN crm.sales_order o USING (customer_id, sales_order_id)
 		LEFT JOIN crm.product p USING (product_id)
 		LEFT JOIN crm.product_category k USING (product_category_id)
-		WHERE o.status IN ('placed', 'paid', 'shipped', 'completed')
+		WHERE o.status NOT IN ('draft', 'cancelled')
 	$view$);
 	PERFORM crm._describe('purchase_history', 'a row for each line of an order, from placed to completed, and for each return, whose quantity and amounts are below zero', $json${
 		"customer_id": "the customer",
@@ -159,32 +159,32 @@ BEGIN
 		FROM crm.customer c
 		CROSS JOIN LATERAL (
 			SELECT count(*) AS orders FROM crm.sales_order o
-			WHERE o.customer_id = c.customer_id AND o.status IN ('placed', 'paid', 'shipped', 'completed')) total
+			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) total
 		LEFT JOIN LATERAL (
 			SELECT k.product_category_id, k.name,
-				(sum(i.amount * o.exchange_rate) / nullif(sum(sum(i.amount * o.exchange_rate)) OVER (), 0))::float8 AS share
+				(sum(i.amount * coalesce(o.exchange_rate, 1)) / nullif(sum(sum(i.amount * coalesce(o.exchange_rate, 1))) OVER (), 0))::float8 AS share
 			FROM crm.sales_order o
 			JOIN crm.sales_order_item i USING (customer_id, sales_order_id)
 			JOIN crm.product p USING (product_id)
 			JOIN crm.product_category k USING (product_category_id)
-			WHERE o.customer_id = c.customer_id AND o.status IN ('placed', 'paid', 'shipped', 'completed')
+			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')
 			GROUP BY k.product_category_id, k.name
-			ORDER BY sum(i.amount * o.exchange_rate) DESC, k.name LIMIT 1) category ON true
+			ORDER BY sum(i.amount * coalesce(o.exchange_rate, 1)) DESC, k.name LIMIT 1) category ON true
 		LEFT JOIN LATERAL (
 			SELECT o.channel, count(*) / sum(count(*)) OVER ()::float8 AS share
 			FROM crm.sales_order o
-			WHERE o.customer_id = c.customer_id AND o.status IN ('placed', 'paid', 'shipped', 'completed')
+			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')
 				AND o.channel IS NOT NULL
 			GROUP BY o.channel ORDER BY count(*) DESC, o.channel LIMIT 1) channel ON true
 		LEFT JOIN LATERAL (
 			SELECT extract(isodow FROM o.ordered_at)::integer AS weekday, count(*) / sum(count(*)) OVER ()::float8 AS share
 			FROM crm.sales_order o
-			WHERE o.customer_id = c.customer_id AND o.status IN ('placed', 'paid', 'shipped', 'completed')
+			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')
 			GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1) weekday ON true
 		LEFT JOIN LATERAL (
 			SELECT extract(hour FROM o.ordered_at)::integer AS hour, count(*) / sum(count(*)) OVER ()::float8 AS share
 			FROM crm.sales_order o
-			WHERE o.customer_id = c.customer_id AND o.status IN ('placed', 'paid', 'shipped', 'completed')
+			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')
 			GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1) day_hour ON true
 		WHERE c.merged_into IS NULL
 	$view$);

@@ -142,11 +142,11 @@ BEGIN
 		CROSS JOIN LATERAL (
 			SELECT count(*) AS orders, coalesce(sum(o.base_amount), 0) AS amount
 			FROM crm.sales_order o
-			WHERE o.campaign_id = c.campaign_id AND o.status IN ('placed', 'paid', 'shipped', 'completed')) sold
+			WHERE o.campaign_id = c.campaign_id AND o.status NOT IN ('draft', 'cancelled')) sold
 		CROSS JOIN LATERAL (
-			SELECT coalesce(sum(r.amount * o.exchange_rate), 0) AS amount
+			SELECT coalesce(sum(r.amount * coalesce(o.exchange_rate, 1)), 0) AS amount
 			FROM crm.sales_order o JOIN crm.sales_return r USING (customer_id, sales_order_id)
-			WHERE o.campaign_id = c.campaign_id AND o.status IN ('placed', 'paid', 'shipped', 'completed')) returned
+			WHERE o.campaign_id = c.campaign_id AND o.status NOT IN ('draft', 'cancelled')) returned
 	$view$);
 	PERFORM crm._describe('campaign_results', 'a row for each campaign: whom it reached, what they did, what it cost and brought, and what those did who were held out', $json${
 		"campaign_id": "the campaign",

@@ -73,7 +73,7 @@ BEGIN
 			is_holdout boolean NOT NULL DEFAULT false,
 			added_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 			PRIMARY KEY (customer_id, campaign_id),
-			FOREIGN KEY (customer_id) REFERENCES crm.customer ON UPDATE CASCADE,
+			FOREIGN KEY (customer_id) REFERENCES crm.customer ON DELETE CASCADE,
 			FOREIGN KEY (campaign_id) REFERENCES crm.campaign ON DELETE CASCADE
 		);
 		CREATE INDEX ON crm.campaign_member (campaign_id);
@@ -83,6 +83,8 @@ BEGIN
 		"campaign_id": "the campaign",
 		"is_holdout": "whether the customer is held out: never contacted, to compare with",
 		"added_at": "when the customer was added"}$json$);
+	CREATE OR REPLACE TRIGGER crm_holdout BEFORE INSERT OR UPDATE OF campaign_id, is_holdout ON crm.campaign_member
+	FOR EACH ROW WHEN (NEW.is_holdout) EXECUTE FUNCTION crm._holdout_not_contacted();
 
 	IF to_regclass('crm.campaign_event') IS NULL THEN
 		CREATE TABLE crm.campaign_event (
@@ -94,7 +96,7 @@ BEGIN
 			channel text,
 			amount numeric,
 			PRIMARY KEY (customer_id, campaign_event_id),
-			FOREIGN KEY (customer_id) REFERENCES crm.customer ON UPDATE CASCADE,
+			FOREIGN KEY (customer_id) REFERENCES crm.customer,
 			FOREIGN KEY (campaign_id) REFERENCES crm.campaign,
 			CONSTRAINT campaign_event_event_check CHECK (event IN ('sent', 'delivered', 'open', 'click', 'reply', 'optout',
 				'hard_bounce', 'soft_bounce', 'convert')),
@@ -112,6 +114,8 @@ BEGIN
 		"event": "sent, delivered, open, click, reply, optout, hard_bounce, soft_bounce or convert",
 		"channel": "by which channel, when it is not that of the campaign",
 		"amount": "what a conversion brought, in the firm's own currency"}$json$);
+	CREATE OR REPLACE TRIGGER crm_holdout BEFORE INSERT OR UPDATE OF campaign_id, event ON crm.campaign_event
+	FOR EACH ROW WHEN (NEW.event <> 'convert') EXECUTE FUNCTION crm._contacted_no_holdout();
 
 	IF to_regclass('crm.touch') IS NULL THEN
 		CREATE TABLE crm.touch (
@@ -124,7 +128,7 @@ BEGIN
 			amount numeric,
 			cost numeric,
 			PRIMARY KEY (customer_id, touch_id),
-			FOREIGN KEY (customer_id) REFERENCES crm.customer ON UPDATE CASCADE,
+			FOREIGN KEY (customer_id) REFERENCES crm.customer,
 			FOREIGN KEY (campaign_id) REFERENCES crm.campaign,
 			CONSTRAINT touch_channel_check CHECK (channel <> ''),
 			CONSTRAINT touch_amount_check CHECK (amount > '-Infinity' AND amount < 'Infinity'),
@@ -153,3 +157,46 @@ AS $$ SELECT '{campaign, campaign_cost, campaign_member, campaign_event, touch}'
 COMMENT ON FUNCTION crm._relations_170_campaign() IS 'what crm._setup_170_campaign makes';
 REVOKE ALL ON FUNCTION crm._relations_170_campaign() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_170_campaign() TO @extowner@;
+
+-- Whoever contacts and whoever holds out take turns, by a lock of the campaign: one lock, however many rows.
+CREATE FUNCTION crm._contacted_no_holdout() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock_shared(hashtextextended('crm.holdout', NEW.campaign_id));
+	IF EXISTS (SELECT FROM crm.campaign_member m
+		WHERE m.customer_id = NEW.customer_id AND m.campaign_id = NEW.campaign_id AND m.is_holdout)
+	THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = format('customer %s is held out of campaign %s', NEW.customer_id, NEW.campaign_id),
+			DETAIL = format('Event "%s" would contact a customer to whom the others are compared.', NEW.event),
+			HINT = 'Contact only members with is_holdout = false; a holdout may convert and nothing else.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION crm._contacted_no_holdout() IS 'trigger of crm.campaign_event: refuses to contact a customer who is held out';
+REVOKE ALL ON FUNCTION crm._contacted_no_holdout() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._contacted_no_holdout() TO @extowner@;
+
+CREATE FUNCTION crm._holdout_not_contacted() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtextextended('crm.holdout', NEW.campaign_id));
+	IF EXISTS (SELECT FROM crm.campaign_event e
+		WHERE e.customer_id = NEW.customer_id AND e.campaign_id = NEW.campaign_id AND e.event <> 'convert')
+	THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = format('customer %s has been contacted by campaign %s', NEW.customer_id, NEW.campaign_id),
+			DETAIL = 'A holdout is a customer who was never contacted.',
+			HINT = 'Hold customers out before the campaign is sent.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION crm._holdout_not_contacted() IS 'trigger of crm.campaign_member: refuses to hold out a customer who has been contacted';
+REVOKE ALL ON FUNCTION crm._holdout_not_contacted() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._holdout_not_contacted() TO @extowner@;

@@ -12,7 +12,7 @@ BEGIN
 			value double precision,
 			band text,
 			PRIMARY KEY (customer_id, model, scored_at),
-			FOREIGN KEY (customer_id) REFERENCES crm.customer ON UPDATE CASCADE,
+			FOREIGN KEY (customer_id) REFERENCES crm.customer,
 			CONSTRAINT score_model_check CHECK (model <> ''),
 			CONSTRAINT score_band_check CHECK (num_nonnulls(value, band) > 0)
 		);

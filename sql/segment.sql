@@ -33,7 +33,7 @@ BEGIN
 			segment_id bigint NOT NULL,
 			added_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 			PRIMARY KEY (customer_id, segment_id),
-			FOREIGN KEY (customer_id) REFERENCES crm.customer ON UPDATE CASCADE,
+			FOREIGN KEY (customer_id) REFERENCES crm.customer ON DELETE CASCADE,
 			FOREIGN KEY (segment_id) REFERENCES crm.segment ON DELETE CASCADE
 		);
 		CREATE INDEX ON crm.segment_member (segment_id);
@@ -54,3 +54,126 @@ AS $$ SELECT '{segment, segment_member}'::text[] $$;
 COMMENT ON FUNCTION crm._relations_175_segment() IS 'what crm._setup_175_segment makes';
 REVOKE ALL ON FUNCTION crm._relations_175_segment() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_175_segment() TO @extowner@;
+
+-- A subquery can neither change rows nor hold a second statement, and opening a cursor refuses what closes the parenthesis
+-- by itself to add one; transaction_read_only stops the functions that the query calls.
+CREATE FUNCTION crm.segment_members(name text) RETURNS TABLE (customer_id bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET transaction_read_only = on
+AS $$
+#variable_conflict use_column
+DECLARE
+	segment record;
+	statement text;
+	probe refcursor;
+BEGIN
+	PERFORM crm._require_argument('name', segment_members.name, false);
+	PERFORM crm._require_table('segment');
+	SELECT s.segment_id, s.kind, s.query INTO segment FROM crm.segment s WHERE s.name = segment_members.name;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no segment "%s"', segment_members.name),
+			HINT = 'SELECT name FROM crm.segment lists them.';
+	END IF;
+	IF segment.kind = 'static' THEN
+		RETURN QUERY SELECT m.customer_id FROM crm.segment_member m WHERE m.segment_id = segment.segment_id;
+		RETURN;
+	END IF;
+	statement := format(E'SELECT DISTINCT q.customer_id::pg_catalog.int8 FROM (%s\n) q WHERE q.customer_id IS NOT NULL',
+		regexp_replace(segment.query, '[;\s]+$', ''));
+	OPEN probe FOR EXECUTE statement;
+	CLOSE probe;
+	RETURN QUERY EXECUTE statement;
+END
+$$;
+COMMENT ON FUNCTION crm.segment_members(text) IS 'the customers of a segment: those listed, or those whom its query finds; the query runs read-only, as the caller, with search_path pg_catalog';
+
+CREATE FUNCTION crm.campaign_add_segment(
+	campaign text,
+	segment text,
+	holdout_share double precision DEFAULT 0,
+	seed bigint DEFAULT 42,
+	purpose text DEFAULT 'marketing',
+	channel text DEFAULT NULL,
+	require_consent boolean DEFAULT true
+) RETURNS TABLE (added bigint, holdout bigint, skipped_consent bigint, skipped_suppressed bigint, already bigint, unknown bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	target record;
+	wanted text;
+BEGIN
+	PERFORM crm._require_argument('campaign', campaign_add_segment.campaign, false);
+	PERFORM crm._require_argument('segment', campaign_add_segment.segment, false);
+	PERFORM crm._require_argument('holdout_share', holdout_share::text);
+	PERFORM crm._require_argument('seed', seed::text);
+	PERFORM crm._require_argument('purpose', purpose, false);
+	PERFORM crm._require_argument('require_consent', require_consent::text);
+	IF NOT holdout_share BETWEEN 0 AND 1 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'argument "holdout_share" must be between 0 and 1',
+			DETAIL = format('Got %s.', holdout_share);
+	END IF;
+	PERFORM crm._require_table('campaign');
+	SELECT c.campaign_id, c.channel INTO target FROM crm.campaign c WHERE c.name = campaign_add_segment.campaign;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no campaign "%s"', campaign_add_segment.campaign),
+			HINT = 'SELECT name FROM crm.campaign lists them.';
+	END IF;
+	wanted := coalesce(campaign_add_segment.channel, target.channel);
+	-- Those who contact or hold out in this campaign wait, so that what is read below stays true.
+	PERFORM pg_advisory_xact_lock(hashtextextended('crm.holdout', target.campaign_id));
+
+	RETURN QUERY
+	WITH asked AS MATERIALIZED (
+		SELECT s.customer_id FROM crm.segment_members(campaign_add_segment.segment) s
+	), judged AS MATERIALIZED (
+		SELECT a.customer_id, CASE
+			WHEN NOT EXISTS (SELECT FROM crm.customer c WHERE c.customer_id = a.customer_id AND c.merged_into IS NULL) THEN 'unknown'
+			WHEN EXISTS (SELECT FROM crm.campaign_member m
+				WHERE m.customer_id = a.customer_id AND m.campaign_id = target.campaign_id) THEN 'already'
+			WHEN s.status = 'withdrawn' OR require_consent AND s.status IS NULL THEN 'consent'
+			WHEN EXISTS (SELECT FROM crm.campaign_event e JOIN crm.campaign o ON o.campaign_id = e.campaign_id
+				WHERE e.customer_id = a.customer_id AND coalesce(e.channel, o.channel, wanted, '') = coalesce(wanted, e.channel, o.channel, '')
+					AND (e.event = 'hard_bounce' OR e.event = 'optout' AND NOT coalesce(s.status = 'given' AND s.occurred_at > e.occurred_at, false)))
+				THEN 'suppressed'
+			ELSE 'good' END AS verdict
+		FROM asked a
+		LEFT JOIN LATERAL (
+			SELECT c.status, c.occurred_at
+			FROM crm.consent c
+			WHERE c.customer_id = a.customer_id AND c.purpose = campaign_add_segment.purpose
+				AND coalesce(c.channel, wanted, '') = coalesce(wanted, c.channel, '')
+			ORDER BY c.occurred_at DESC, c.consent_id DESC
+			LIMIT 1
+		) s ON true
+	), inserted AS (
+		INSERT INTO crm.campaign_member AS m (customer_id, campaign_id, is_holdout)
+		-- 53 bits of the hash as a number in [0, 1); who has been contacted cannot be held out any more
+		SELECT j.customer_id, target.campaign_id,
+			((hashint8extended(j.customer_id, seed) >> 11) & 9007199254740991) / 9007199254740992.0::double precision < holdout_share
+				AND NOT EXISTS (SELECT FROM crm.campaign_event e
+					WHERE e.customer_id = j.customer_id AND e.campaign_id = target.campaign_id AND e.event <> 'convert')
+		FROM judged j
+		WHERE j.verdict = 'good'
+		ON CONFLICT (customer_id, campaign_id) DO NOTHING
+		RETURNING m.is_holdout
+	), counted AS (
+		SELECT count(*) FILTER (WHERE NOT i.is_holdout) AS added, count(*) FILTER (WHERE i.is_holdout) AS holdout FROM inserted i
+	)
+	SELECT c.added, c.holdout,
+		count(*) FILTER (WHERE j.verdict = 'consent'), count(*) FILTER (WHERE j.verdict = 'suppressed'),
+		-- those whom another session has added meanwhile are there already, too
+		count(*) FILTER (WHERE j.verdict IN ('already', 'good')) - c.added - c.holdout,
+		count(*) FILTER (WHERE j.verdict = 'unknown')
+	FROM counted c LEFT JOIN judged j ON true
+	GROUP BY c.added, c.holdout;
+END
+$$;
+COMMENT ON FUNCTION crm.campaign_add_segment(text, text, double precision, bigint, text, text, boolean) IS 'adds the customers of a segment to a campaign, as far as consent and earlier bounces and optouts allow, and holds a share of them out; gives how many of each';
+REVOKE ALL ON FUNCTION crm.campaign_add_segment(text, text, double precision, bigint, text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm.campaign_add_segment(text, text, double precision, bigint, text, text, boolean) TO @extowner@ WITH GRANT OPTION;

@@ -91,16 +91,18 @@ BEGIN
 			resolution_due_at timestamptz,
 			attributes jsonb NOT NULL DEFAULT '{}',
 			PRIMARY KEY (customer_id, ticket_id),
-			FOREIGN KEY (customer_id) REFERENCES crm.customer ON UPDATE CASCADE,
+			FOREIGN KEY (customer_id) REFERENCES crm.customer,
 			FOREIGN KEY (owner_id) REFERENCES crm.agent,
 			FOREIGN KEY (product_id) REFERENCES crm.product,
 			FOREIGN KEY (region_id) REFERENCES crm.region,
 			FOREIGN KEY (root_cause_id) REFERENCES crm.root_cause,
+			CONSTRAINT ticket_subject_check CHECK (subject <> ''),
 			CONSTRAINT ticket_status_check CHECK (status IN ('new', 'open', 'pending', 'solved', 'closed')),
 			CONSTRAINT ticket_priority_check CHECK (priority IN ('low', 'normal', 'high', 'urgent')),
 			CONSTRAINT ticket_opened_at_check CHECK (isfinite(opened_at)),
 			CONSTRAINT ticket_first_response_at_check CHECK (first_response_at >= opened_at),
 			CONSTRAINT ticket_resolved_at_check CHECK (resolved_at >= opened_at),
+			CONSTRAINT ticket_resolved_check CHECK ((status IN ('solved', 'closed')) = (resolved_at IS NOT NULL)),
 			CONSTRAINT ticket_reopened_count_check CHECK (reopened_count >= 0),
 			CONSTRAINT ticket_attributes_check CHECK (jsonb_typeof(attributes) = 'object')
 		);
@@ -131,6 +133,8 @@ BEGIN
 		"response_due_at": "when the first answer is due, by the policy of its priority",
 		"resolution_due_at": "when the solution is due, by the policy of its priority",
 		"attributes": "free fields, a JSON object"}$json$);
+	CREATE OR REPLACE TRIGGER crm_ticket_state BEFORE INSERT OR UPDATE ON crm.ticket
+	FOR EACH ROW EXECUTE FUNCTION crm._ticket_state();
 
 	IF to_regclass('crm.ticket_message') IS NULL THEN
 		CREATE TABLE crm.ticket_message (
@@ -161,6 +165,8 @@ BEGIN
 		"body": "what was written",
 		"agent_id": "the agent who wrote it",
 		"sent_at": "when it was sent"}$json$);
+	CREATE OR REPLACE TRIGGER crm_first_response AFTER INSERT ON crm.ticket_message
+	FOR EACH ROW WHEN (NEW.direction = 'out') EXECUTE FUNCTION crm._first_response();
 END
 $$;
 COMMENT ON FUNCTION crm._setup_200_service(boolean) IS 'a step of crm.setup(): root_cause, sla_policy, holiday, ticket and ticket_message';
@@ -173,3 +179,72 @@ AS $$ SELECT '{root_cause, sla_policy, holiday, ticket, ticket_message}'::text[]
 COMMENT ON FUNCTION crm._relations_200_service() IS 'what crm._setup_200_service makes';
 REVOKE ALL ON FUNCTION crm._relations_200_service() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_200_service() TO @extowner@;
+
+-- A value that the writer gives is kept: a restored ticket is what it was.
+CREATE FUNCTION crm._ticket_state() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	is_resolved constant boolean := NEW.status IN ('solved', 'closed');
+	was_resolved boolean := false;
+	policy record;
+BEGIN
+	IF TG_OP = 'UPDATE' THEN
+		was_resolved := OLD.status IN ('solved', 'closed');
+		IF was_resolved AND NOT is_resolved THEN
+			IF NEW.resolved_at IS NOT DISTINCT FROM OLD.resolved_at THEN
+				NEW.resolved_at := NULL;
+			END IF;
+			IF NEW.reopened_count = OLD.reopened_count THEN
+				NEW.reopened_count := OLD.reopened_count + 1;
+			END IF;
+		END IF;
+	END IF;
+	IF is_resolved AND NOT was_resolved THEN
+		NEW.resolved_at := coalesce(NEW.resolved_at, now());
+	END IF;
+
+	-- What is due is promised once, and again when the priority or the beginning changes; not what is done already.
+	IF TG_OP = 'UPDATE' THEN
+		IF NEW.priority = OLD.priority AND NEW.opened_at = OLD.opened_at THEN
+			RETURN NEW;
+		END IF;
+		IF NEW.response_due_at IS NOT DISTINCT FROM OLD.response_due_at AND NEW.first_response_at IS NULL THEN
+			NEW.response_due_at := NULL;
+		END IF;
+		IF NEW.resolution_due_at IS NOT DISTINCT FROM OLD.resolution_due_at AND NOT is_resolved THEN
+			NEW.resolution_due_at := NULL;
+		END IF;
+	END IF;
+	IF NEW.response_due_at IS NULL OR NEW.resolution_due_at IS NULL THEN
+		SELECT p.* INTO policy FROM crm.sla_policy p WHERE p.priority = NEW.priority;
+		IF FOUND THEN
+			NEW.response_due_at := coalesce(NEW.response_due_at, crm.add_business_time(NEW.opened_at, policy.first_response,
+				policy.time_zone, policy.opens, policy.closes, policy.weekdays));
+			NEW.resolution_due_at := coalesce(NEW.resolution_due_at, crm.add_business_time(NEW.opened_at, policy.resolution,
+				policy.time_zone, policy.opens, policy.closes, policy.weekdays));
+		END IF;
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION crm._ticket_state() IS 'trigger of crm.ticket: when it was resolved, how often reopened, and what is due';
+REVOKE ALL ON FUNCTION crm._ticket_state() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._ticket_state() TO @extowner@;
+
+-- The condition is checked again on the locked row, so that of two sessions the earlier message wins. A message from
+-- before the ticket is no answer to it.
+CREATE FUNCTION crm._first_response() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	UPDATE crm.ticket t
+	SET first_response_at = NEW.sent_at
+	WHERE t.customer_id = NEW.customer_id AND t.ticket_id = NEW.ticket_id AND t.opened_at <= NEW.sent_at
+		AND (t.first_response_at IS NULL OR t.first_response_at > NEW.sent_at);
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION crm._first_response() IS 'trigger of crm.ticket_message: the earliest outgoing message is the first response to its ticket';
+REVOKE ALL ON FUNCTION crm._first_response() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._first_response() TO @extowner@;

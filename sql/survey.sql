@@ -43,7 +43,7 @@ BEGIN
 			ticket_id bigint,
 			channel text,
 			PRIMARY KEY (customer_id, survey_response_id),
-			FOREIGN KEY (customer_id) REFERENCES crm.customer ON UPDATE CASCADE,
+			FOREIGN KEY (customer_id) REFERENCES crm.customer,
 			FOREIGN KEY (survey_id) REFERENCES crm.survey,
 			FOREIGN KEY (customer_id, ticket_id) REFERENCES crm.ticket ON UPDATE CASCADE,
 			CONSTRAINT survey_response_comment_check CHECK (num_nonnulls(score, comment) > 0)

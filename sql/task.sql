@@ -18,7 +18,7 @@ BEGIN
 			reference_key text,
 			created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 			PRIMARY KEY (task_id),
-			FOREIGN KEY (customer_id) REFERENCES crm.customer ON UPDATE CASCADE,
+			FOREIGN KEY (customer_id) REFERENCES crm.customer,
 			FOREIGN KEY (assignee_id) REFERENCES crm.agent,
 			CONSTRAINT task_subject_check CHECK (subject <> ''),
 			CONSTRAINT task_status_check CHECK (status IN ('open', 'done', 'cancelled')),

@@ -50,8 +50,8 @@ BEGIN
 		SELECT p.pipeline_id, p.name AS pipeline, s.pipeline_stage_id, s.name AS stage, s.place, s.outcome,
 			coalesce(v.entered, 0) AS entered, coalesce(n.opportunities, 0) AS now_in, coalesce(n.amount, 0) AS now_amount,
 			r.reached, r.lost AS lost_from_here, r.step_conversion, r.cumulative_conversion, v.median_time, v.p90_time,
-			r.step_conversion < 1 AND 1 = row_number() OVER (PARTITION BY s.pipeline_id
-				ORDER BY r.step_conversion NULLS LAST, s.place) IS TRUE AS is_worst_step
+			coalesce(r.step_conversion < 1, false) AND row_number() OVER (PARTITION BY s.pipeline_id
+				ORDER BY r.step_conversion NULLS LAST, s.place) = 1 AS is_worst_step
 		FROM crm.pipeline p
 		JOIN crm.pipeline_stage s USING (pipeline_id)
 		LEFT JOIN rate r USING (pipeline_stage_id)
@@ -190,3 +190,110 @@ COMMENT ON FUNCTION crm._make_campaign_results() IS 'makes the view campaign_res
 REVOKE ALL ON FUNCTION crm._make_campaign_results() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._make_campaign_results() TO @extowner@;
 
+CREATE FUNCTION crm._make_ticket_response() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- A ticket that was solved without a word was answered by its solution.
+	PERFORM crm._make_view('ticket_response', $view$
+		SELECT t.customer_id, t.ticket_id, t.subject, t.status, t.priority, t.queue, t.channel,
+			t.owner_id, (SELECT a.name FROM crm.agent a WHERE a.agent_id = t.owner_id) AS owner,
+			t.region_id, t.product_id, (SELECT c.name FROM crm.root_cause c WHERE c.root_cause_id = t.root_cause_id) AS root_cause,
+			t.reopened_count, t.opened_at,
+			t.first_response_at, t.response_due_at, t.first_response_at - t.opened_at AS response_time,
+			crm.business_time(t.opened_at, t.first_response_at, p.time_zone, p.opens, p.closes, p.weekdays) AS response_working_time,
+			coalesce(t.first_response_at, t.resolved_at, now()) > t.response_due_at AS response_breached,
+			t.resolved_at, t.resolution_due_at, t.resolved_at - t.opened_at AS resolution_time,
+			crm.business_time(t.opened_at, t.resolved_at, p.time_zone, p.opens, p.closes, p.weekdays) AS resolution_working_time,
+			coalesce(t.resolved_at, now()) > t.resolution_due_at AS resolution_breached
+		FROM crm.ticket t
+		LEFT JOIN crm.sla_policy p ON p.priority = t.priority
+	$view$);
+	PERFORM crm._describe('ticket_response', 'a row for each ticket: how long the customer waited, and whether that was longer than promised', $json${
+		"customer_id": "the customer",
+		"ticket_id": "the ticket",
+		"subject": "what it is about",
+		"status": "new, open, pending, solved or closed",
+		"priority": "low, normal, high or urgent",
+		"queue": "the group of agents that it waits for",
+		"channel": "by which channel it came",
+		"owner_id": "the agent who works on it",
+		"owner": "that agent's name",
+		"region_id": "the region that serves it",
+		"product_id": "the product that it is about",
+		"root_cause": "what lay behind it",
+		"reopened_count": "how often it was taken up again",
+		"opened_at": "when the customer asked",
+		"first_response_at": "when the customer was answered first",
+		"response_due_at": "when the first answer was due",
+		"response_time": "how long the customer waited for it",
+		"response_working_time": "how much of that was working time of the policy of the ticket's priority; NULL when there is no policy",
+		"response_breached": "whether the first answer came, or is, too late; a solution is an answer; NULL when nothing was promised",
+		"resolved_at": "when it was solved or closed",
+		"resolution_due_at": "when the solution was due",
+		"resolution_time": "how long the customer waited for it",
+		"resolution_working_time": "how much of that was working time",
+		"resolution_breached": "whether the solution came, or is, too late; NULL when nothing was promised"}$json$);
+END
+$$;
+COMMENT ON FUNCTION crm._make_ticket_response() IS 'makes the view ticket_response';
+REVOKE ALL ON FUNCTION crm._make_ticket_response() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._make_ticket_response() TO @extowner@;
+
+CREATE FUNCTION crm._make_open_tasks() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM crm._make_view('open_tasks', $view$
+		SELECT t.task_id, t.subject, t.priority, t.due_at, coalesce(t.due_at < now(), false) AS is_overdue,
+			t.customer_id, (SELECT c.name FROM crm.customer c WHERE c.customer_id = t.customer_id) AS customer,
+			t.assignee_id, a.name AS assignee, m.name AS team,
+			t.reference, t.reference_key,
+			(SELECT min(r.remind_at) FROM crm.reminder r WHERE r.task_id = t.task_id AND r.sent_at IS NULL) AS next_reminder_at,
+			t.created_at
+		FROM crm.task t
+		LEFT JOIN crm.agent a ON a.agent_id = t.assignee_id
+		LEFT JOIN crm.team m ON m.team_id = a.team_id
+		WHERE t.status = 'open'
+	$view$);
+	PERFORM crm._describe('open_tasks', 'a row for each task that is neither done nor cancelled', $json${
+		"task_id": "the task",
+		"subject": "what is to be done",
+		"priority": "low, normal, high or urgent",
+		"due_at": "until when",
+		"is_overdue": "whether that has passed",
+		"customer_id": "the customer whom it concerns; NULL for an internal task",
+		"customer": "the customer's name",
+		"assignee_id": "the agent who does it",
+		"assignee": "that agent's name",
+		"team": "that agent's team",
+		"reference": "the relation that it is about",
+		"reference_key": "the key of the row that it is about",
+		"next_reminder_at": "the first reminder that was not sent yet",
+		"created_at": "when the task was made"}$json$);
+END
+$$;
+COMMENT ON FUNCTION crm._make_open_tasks() IS 'makes the view open_tasks';
+REVOKE ALL ON FUNCTION crm._make_open_tasks() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._make_open_tasks() TO @extowner@;
+
+CREATE FUNCTION crm._setup_310_process_views(partition_interactions boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM crm._make_sales_funnel();
+	PERFORM crm._make_campaign_results();
+	PERFORM crm._make_ticket_response();
+	PERFORM crm._make_open_tasks();
+END
+$$;
+COMMENT ON FUNCTION crm._setup_310_process_views(boolean) IS 'a step of crm.setup(): the views sales_funnel, campaign_results, ticket_response and open_tasks';
+REVOKE ALL ON FUNCTION crm._setup_310_process_views(boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._setup_310_process_views(boolean) TO @extowner@;
+
+CREATE FUNCTION crm._relations_310_process_views() RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT '{sales_funnel, campaign_results, ticket_response, open_tasks}'::text[] $$;
+COMMENT ON FUNCTION crm._relations_310_process_views() IS 'what crm._setup_310_process_views makes';
+REVOKE ALL ON FUNCTION crm._relations_310_process_views() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._relations_310_process_views() TO @extowner@;

@@ -57,15 +57,234 @@ BEGIN
 		"occurred_at": "when it happened",
 		"sales_order_id": "the order that it is about; no foreign key",
 		"reason": "for people"}$json$);
+	CREATE OR REPLACE TRIGGER crm_ledger_entry BEFORE INSERT ON crm.loyalty_ledger
+	FOR EACH ROW EXECUTE FUNCTION crm._ledger_entry();
+	CREATE OR REPLACE TRIGGER crm_ledger_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON crm.loyalty_ledger
+	FOR EACH STATEMENT EXECUTE FUNCTION crm._ledger_kept();
+
+	IF to_regclass('crm.loyalty_status') IS NULL THEN
+		EXECUTE format($ddl$
+			CREATE VIEW crm.loyalty_status %s AS
+			SELECT l.customer_id, l.balance, l.earned, t.name AS tier, n.name AS next_tier,
+				n.from_points - l.earned AS points_to_next
+			FROM (
+				SELECT e.customer_id, sum(e.points)::bigint AS balance,
+					coalesce(sum(e.points) FILTER (WHERE e.kind IN ('earn', 'merge')), 0)::bigint AS earned
+				FROM crm.loyalty_ledger e
+				GROUP BY e.customer_id
+			) l
+			LEFT JOIN LATERAL (SELECT a.name FROM crm.loyalty_tier a WHERE a.from_points <= l.earned
+				ORDER BY a.from_points DESC LIMIT 1) t ON true
+			LEFT JOIN LATERAL (SELECT b.name, b.from_points FROM crm.loyalty_tier b WHERE b.from_points > l.earned
+				ORDER BY b.from_points LIMIT 1) n ON true
+			$ddl$, crm._invoker_option());
+	END IF;
+	PERFORM crm._describe('loyalty_status', 'points and tier of each customer in the ledger', $json${
+		"customer_id": "the customer",
+		"balance": "points to spend",
+		"earned": "points ever earned, those taken over by a merge included; the tier goes by them",
+		"tier": "the highest tier that these points reach",
+		"next_tier": "the tier above",
+		"points_to_next": "how many points are missing for it"}$json$);
 END
 $$;
-COMMENT ON FUNCTION crm._setup_230_loyalty(boolean) IS 'a step of crm.setup(): loyalty_tier and loyalty_ledger';
+COMMENT ON FUNCTION crm._setup_230_loyalty(boolean) IS 'a step of crm.setup(): loyalty_tier, loyalty_ledger and loyalty_status';
 REVOKE ALL ON FUNCTION crm._setup_230_loyalty(boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._setup_230_loyalty(boolean) TO @extowner@;
 
 CREATE FUNCTION crm._relations_230_loyalty() RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT '{loyalty_tier, loyalty_ledger}'::text[] $$;
+AS $$ SELECT '{loyalty_tier, loyalty_ledger, loyalty_status}'::text[] $$;
 COMMENT ON FUNCTION crm._relations_230_loyalty() IS 'what crm._setup_230_loyalty makes';
 REVOKE ALL ON FUNCTION crm._relations_230_loyalty() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_230_loyalty() TO @extowner@;
+
+-- Sessions that write entries of one customer take turns: each sees the balance that the one before left. Customers share
+-- 256 locks, so that a statement over many of them stays within the lock table. Where a session reads an older snapshot
+-- (REPEATABLE READ), the primary key stops it.
+--
+-- Entries that come with number and balance, as those of a dump do, must fit their neighbours. Only the owner of the ledger
+-- may leave a gap, as a dump may hold the later entry first; it closes when the earlier one comes.
+CREATE FUNCTION crm._ledger_entry() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	earlier record;
+	later record;
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtext('crm.loyalty_ledger'), hashint8(NEW.customer_id) & 255);
+	SELECT l.entry_number, l.balance INTO earlier FROM crm.loyalty_ledger l
+	WHERE l.customer_id = NEW.customer_id AND (NEW.entry_number IS NULL OR l.entry_number < NEW.entry_number)
+	ORDER BY l.entry_number DESC LIMIT 1;
+	SELECT l.entry_number, l.balance, l.points INTO later FROM crm.loyalty_ledger l
+	WHERE l.customer_id = NEW.customer_id AND l.entry_number > NEW.entry_number
+	ORDER BY l.entry_number LIMIT 1;
+	earlier.entry_number := coalesce(earlier.entry_number, 0);
+	earlier.balance := coalesce(earlier.balance, 0);
+	NEW.entry_number := coalesce(NEW.entry_number, earlier.entry_number + 1);
+
+	IF NEW.entry_number > earlier.entry_number + 1 AND NEW.balance IS NOT NULL AND (
+		SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = TG_RELID)
+	THEN
+		NULL; -- before the entries that it builds upon
+	ELSIF NEW.entry_number <> earlier.entry_number + 1 OR NEW.balance <> earlier.balance + NEW.points THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = format('entry %s of customer %s does not fit the ledger', NEW.entry_number, NEW.customer_id),
+			DETAIL = format('It should be entry %s with a balance of %s.', earlier.entry_number + 1, earlier.balance + NEW.points),
+			HINT = 'Leave entry_number and balance out: a trigger fills them in.';
+	ELSIF earlier.balance + NEW.points < 0 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = format('customer %s has %s points, %s cannot be taken', NEW.customer_id, earlier.balance, -NEW.points),
+			HINT = 'crm.loyalty_balance() gives what there is.';
+	END IF;
+	NEW.balance := coalesce(NEW.balance, earlier.balance + NEW.points);
+	IF later.entry_number = NEW.entry_number + 1 AND later.balance <> NEW.balance + later.points THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = format('entry %s of customer %s does not fit the ledger', NEW.entry_number, NEW.customer_id),
+			DETAIL = format('Entry %s builds upon a balance of %s.', later.entry_number, later.balance - later.points);
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION crm._ledger_entry() IS 'trigger of crm.loyalty_ledger: numbers the entry, computes the balance and refuses one below zero';
+REVOKE ALL ON FUNCTION crm._ledger_entry() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._ledger_entry() TO @extowner@;
+
+CREATE FUNCTION crm._ledger_kept() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION USING
+		ERRCODE = 'object_not_in_prerequisite_state',
+		MESSAGE = 'entries of the loyalty ledger are never changed or removed',
+		HINT = 'Undo an entry by an opposite one of kind adjust.';
+END
+$$;
+COMMENT ON FUNCTION crm._ledger_kept() IS 'trigger of crm.loyalty_ledger: refuses UPDATE, DELETE and TRUNCATE';
+REVOKE ALL ON FUNCTION crm._ledger_kept() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._ledger_kept() TO @extowner@;
+
+CREATE FUNCTION crm._loyalty_check(customer bigint, points bigint, sales_order bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	survivor bigint;
+BEGIN
+	PERFORM crm._require_argument('customer', customer::text);
+	PERFORM crm._require_argument('points', points::text);
+	PERFORM crm._require_table('loyalty_ledger');
+	IF points <= 0 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'argument "points" must be above 0',
+			DETAIL = format('Got %s.', points),
+			HINT = 'crm.loyalty_earn() gives points, crm.loyalty_redeem() takes them.';
+	END IF;
+	SELECT c.merged_into INTO survivor FROM crm.customer c WHERE c.customer_id = customer;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'foreign_key_violation',
+			MESSAGE = format('customer %s does not exist', customer);
+	ELSIF survivor IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('customer %s has been merged', customer),
+			HINT = format('The points are those of customer %s.', survivor);
+	END IF;
+	IF sales_order IS NOT NULL AND NOT EXISTS (SELECT FROM crm.sales_order o
+		WHERE o.customer_id = customer AND o.sales_order_id = sales_order)
+	THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'foreign_key_violation',
+			MESSAGE = format('customer %s has no order %s', customer, sales_order);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION crm._loyalty_check(bigint, bigint, bigint) IS 'raises the errors of what crm.loyalty_earn() and crm.loyalty_redeem() are given; open to PUBLIC for them';
+
+CREATE FUNCTION crm.loyalty_earn(customer bigint, points bigint, reason text DEFAULT NULL, sales_order bigint DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result bigint;
+BEGIN
+	PERFORM crm._loyalty_check(customer, points, sales_order);
+	INSERT INTO crm.loyalty_ledger AS l (customer_id, kind, points, sales_order_id, reason)
+	VALUES (customer, 'earn', loyalty_earn.points, sales_order, loyalty_earn.reason)
+	RETURNING l.balance INTO result;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION crm.loyalty_earn(bigint, bigint, text, bigint) IS 'gives points to a customer; returns the balance';
+REVOKE ALL ON FUNCTION crm.loyalty_earn(bigint, bigint, text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm.loyalty_earn(bigint, bigint, text, bigint) TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION crm.loyalty_redeem(customer bigint, points bigint, reason text DEFAULT NULL, sales_order bigint DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result bigint;
+BEGIN
+	PERFORM crm._loyalty_check(customer, points, sales_order);
+	INSERT INTO crm.loyalty_ledger AS l (customer_id, kind, points, sales_order_id, reason)
+	VALUES (customer, 'redeem', -loyalty_redeem.points, sales_order, loyalty_redeem.reason)
+	RETURNING l.balance INTO result;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION crm.loyalty_redeem(bigint, bigint, text, bigint) IS 'takes points from a customer who has them; returns the balance';
+REVOKE ALL ON FUNCTION crm.loyalty_redeem(bigint, bigint, text, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm.loyalty_redeem(bigint, bigint, text, bigint) TO @extowner@ WITH GRANT OPTION;
+
+-- What a customer takes is taken from the oldest points. So of those given before a moment remains what all that was ever
+-- taken, before or after it, has not used up.
+CREATE FUNCTION crm.loyalty_expire(before timestamptz, reason text DEFAULT NULL)
+RETURNS TABLE (customer_id bigint, expired bigint, balance bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM crm._require_argument('before', loyalty_expire.before::text);
+	PERFORM crm._require_table('loyalty_ledger');
+	IF loyalty_expire.before > now() THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'argument "before" must not be in the future',
+			DETAIL = format('Got %s.', loyalty_expire.before);
+	END IF;
+	-- All the locks of the ledger: what the next statement computes stays true until it is written.
+	FOR number IN 0 .. 255 LOOP
+		PERFORM pg_advisory_xact_lock(hashtext('crm.loyalty_ledger'), number);
+	END LOOP;
+	RETURN QUERY
+	INSERT INTO crm.loyalty_ledger AS l (customer_id, kind, points, reason)
+	SELECT s.customer_id, 'expire', -s.remaining, loyalty_expire.reason
+	FROM (
+		SELECT e.customer_id,
+			sum(e.points) FILTER (WHERE e.points < 0 OR e.occurred_at < loyalty_expire.before) AS remaining
+		FROM crm.loyalty_ledger e
+		GROUP BY e.customer_id
+	) s
+	WHERE s.remaining > 0
+	ORDER BY s.customer_id
+	RETURNING l.customer_id, -l.points, l.balance;
+END
+$$;
+COMMENT ON FUNCTION crm.loyalty_expire(timestamptz, text) IS 'takes the points that customers were given before a moment and have not used, the oldest being used first; gives who lost how many';
+REVOKE ALL ON FUNCTION crm.loyalty_expire(timestamptz, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm.loyalty_expire(timestamptz, text) TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION crm.loyalty_balance(customer bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM crm._require_argument('customer', customer::text);
+	PERFORM crm._require_table('loyalty_ledger');
+	RETURN coalesce((SELECT l.balance FROM crm.loyalty_ledger l WHERE l.customer_id = customer
+		ORDER BY l.entry_number DESC LIMIT 1), 0);
+END
+$$;
+COMMENT ON FUNCTION crm.loyalty_balance(bigint) IS 'the points that a customer can spend; 0 for one who is not in the ledger';

@@ -14,6 +14,7 @@ BEGIN
 			PRIMARY KEY (customer_id, model, scored_at),
 			FOREIGN KEY (customer_id) REFERENCES crm.customer,
 			CONSTRAINT score_model_check CHECK (model <> ''),
+			CONSTRAINT score_value_check CHECK (value <> 'NaN'),
 			CONSTRAINT score_band_check CHECK (num_nonnulls(value, band) > 0)
 		);
 	END IF;

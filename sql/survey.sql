@@ -31,6 +31,8 @@ BEGIN
 		"scale_min": "the lowest score: 0 for nps, none for text",
 		"scale_max": "the highest score: 10 for nps, none for text",
 		"created_at": "when this row was made"}$json$);
+	CREATE OR REPLACE TRIGGER crm_survey_scale BEFORE UPDATE OF kind, scale_min, scale_max ON crm.survey
+	FOR EACH ROW EXECUTE FUNCTION crm._survey_scale();
 
 	IF to_regclass('crm.survey_response') IS NULL THEN
 		CREATE TABLE crm.survey_response (
@@ -62,6 +64,8 @@ BEGIN
 		"answered_at": "when the customer answered",
 		"ticket_id": "the ticket that the answer is about",
 		"channel": "by which channel"}$json$);
+	CREATE OR REPLACE TRIGGER crm_survey_score BEFORE INSERT OR UPDATE OF survey_id, score ON crm.survey_response
+	FOR EACH ROW WHEN (NEW.score IS NOT NULL) EXECUTE FUNCTION crm._survey_score();
 END
 $$;
 COMMENT ON FUNCTION crm._setup_210_survey(boolean) IS 'a step of crm.setup(): survey and survey_response';
@@ -74,3 +78,117 @@ AS $$ SELECT '{survey, survey_response}'::text[] $$;
 COMMENT ON FUNCTION crm._relations_210_survey() IS 'what crm._setup_210_survey makes';
 REVOKE ALL ON FUNCTION crm._relations_210_survey() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_210_survey() TO @extowner@;
+
+CREATE FUNCTION crm._survey_score() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	survey record;
+BEGIN
+	SELECT s.kind, s.scale_min, s.scale_max INTO survey FROM crm.survey s WHERE s.survey_id = NEW.survey_id;
+	IF NOT FOUND THEN
+		RETURN NEW; -- the foreign key says so
+	ELSIF survey.kind = 'text' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = format('survey %s has no scores', NEW.survey_id),
+			DETAIL = format('Got %s.', NEW.score),
+			HINT = 'Its kind is text: leave score NULL and give a comment.';
+	ELSIF NOT NEW.score BETWEEN survey.scale_min AND survey.scale_max OR survey.kind = 'nps' AND NEW.score <> trunc(NEW.score) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = format('score %s is not on the scale of survey %s', NEW.score, NEW.survey_id),
+			DETAIL = format('The scale goes from %s to %s%s.', survey.scale_min, survey.scale_max,
+				CASE survey.kind WHEN 'nps' THEN ' in whole numbers' ELSE '' END),
+			HINT = 'Correct the score, or ask in a survey with another scale.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION crm._survey_score() IS 'trigger of crm.survey_response: refuses a score that is not on the scale of the survey';
+REVOKE ALL ON FUNCTION crm._survey_score() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._survey_score() TO @extowner@;
+
+CREATE FUNCTION crm._survey_scale() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF (NEW.kind, NEW.scale_min, NEW.scale_max) IS DISTINCT FROM (OLD.kind, OLD.scale_min, OLD.scale_max)
+		AND EXISTS (SELECT FROM crm.survey_response r WHERE r.survey_id = OLD.survey_id AND r.score IS NOT NULL)
+	THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('survey %s has been answered on its scale', OLD.survey_id),
+			DETAIL = 'Its scores would come to mean something else.',
+			HINT = 'INSERT another survey with the new scale.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION crm._survey_scale() IS 'trigger of crm.survey: refuses to change the kind and scale of a survey that has been answered';
+REVOKE ALL ON FUNCTION crm._survey_scale() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._survey_scale() TO @extowner@;
+
+-- z = 1.95996 is the 97.5 % point of the normal distribution.
+-- NPS: 100 (p - d), p the share of 9 and 10, d that of 0 to 6; interval: adjusted Wald, three answers added (3/4 to each end),
+--   p' - d' -+ z sqrt((p' + d' - (p' - d')^2) / (n + 3)). Rocks, B. (2016), Interval estimation for the Net Promoter Score,
+--   The American Statistician 70(4), 365-372, doi:10.1080/00031305.2016.1158124.
+-- CSAT: the share in the upper quarter of the scale (4 and 5 of 1 to 5); interval: Wilson's, (p + z^2/2n -+ z sqrt(p (1 - p)/n
+--   + z^2/4n^2)) / (1 + z^2/n). Wilson, E. B. (1927), JASA 22, 209-212, doi:10.1080/01621459.1927.10502953.
+-- CES: the mean; interval: mean -+ z s / sqrt(n), s with n - 1.
+-- Intervals end where the scale ends.
+CREATE FUNCTION crm.survey_scores(
+	from_at timestamptz DEFAULT '-infinity',
+	to_at timestamptz DEFAULT 'infinity'
+) RETURNS TABLE (survey text, kind text, n bigint, score double precision, low double precision, high double precision)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	z constant double precision := 1.959963984540054;
+BEGIN
+	PERFORM crm._require_argument('from_at', from_at::text);
+	PERFORM crm._require_argument('to_at', to_at::text);
+	PERFORM crm._require_table('survey_response');
+	RETURN QUERY
+	WITH summed AS (
+		SELECT s.survey_id, count(r.score)::double precision AS scores, count(r.survey_id) AS answers,
+			count(*) FILTER (WHERE r.score >= 9)::double precision AS promoters,
+			count(*) FILTER (WHERE r.score <= 6)::double precision AS detractors,
+			count(*) FILTER (WHERE r.score >= s.scale_max - (s.scale_max - s.scale_min) / 4)::double precision AS satisfied,
+			avg(r.score)::double precision AS mean, stddev_samp(r.score)::double precision AS deviation
+		FROM crm.survey s
+		LEFT JOIN crm.survey_response r ON r.survey_id = s.survey_id AND r.answered_at >= from_at AND r.answered_at < to_at
+		GROUP BY s.survey_id
+	), shared AS (
+		SELECT m.*, nullif(m.scores, 0) AS k, m.satisfied / nullif(m.scores, 0) AS share,
+			(m.promoters + 0.75) / (m.scores + 3) AS p, (m.detractors + 0.75) / (m.scores + 3) AS d
+		FROM summed m
+	), estimated AS (
+		SELECT h.survey_id, CASE s.kind WHEN 'text' THEN h.answers ELSE h.scores::bigint END AS n, e.*
+		FROM shared h
+		JOIN crm.survey s ON s.survey_id = h.survey_id
+		CROSS JOIN LATERAL (
+			SELECT 100 * (h.promoters - h.detractors) / h.k AS score, 100 * (h.p - h.d) AS middle,
+				100 * z * sqrt((h.p + h.d - (h.p - h.d) ^ 2) / (h.scores + 3)) AS half, -100.0 AS lowest, 100.0 AS highest
+			WHERE s.kind = 'nps'
+			UNION ALL
+			SELECT h.share, (h.share + z * z / (2 * h.k)) / (1 + z * z / h.k),
+				z * sqrt(h.share * (1 - h.share) / h.k + z * z / (4 * h.k * h.k)) / (1 + z * z / h.k), 0, 1
+			WHERE s.kind = 'csat'
+			UNION ALL
+			SELECT h.mean, h.mean, z * h.deviation / sqrt(h.k), s.scale_min, s.scale_max
+			WHERE s.kind = 'ces'
+			UNION ALL
+			SELECT NULL, NULL, NULL, NULL, NULL
+			WHERE s.kind = 'text'
+		) e
+	)
+	SELECT s.name, s.kind, e.n, e.score,
+		CASE WHEN e.score IS NOT NULL AND e.half IS NOT NULL THEN greatest(e.middle - e.half, e.lowest) END::double precision,
+		CASE WHEN e.score IS NOT NULL AND e.half IS NOT NULL THEN least(e.middle + e.half, e.highest) END::double precision
+	FROM estimated e JOIN crm.survey s ON s.survey_id = e.survey_id
+	ORDER BY s.name;
+END
+$$;
+COMMENT ON FUNCTION crm.survey_scores(timestamptz, timestamptz) IS 'for each survey the number of answers in a span of time, its score (Net Promoter Score, share of satisfied answers, mean effort), and the 95 % interval of the score';

@@ -43,6 +43,8 @@ BEGIN
 		"reference": "the relation that it is about: crm.ticket, crm.opportunity, ...",
 		"reference_key": "the key of the row that it is about",
 		"created_at": "when this row was made"}$json$);
+	CREATE OR REPLACE TRIGGER crm_task_done BEFORE INSERT OR UPDATE OF status ON crm.task
+	FOR EACH ROW EXECUTE FUNCTION crm._task_done();
 
 	IF to_regclass('crm.reminder') IS NULL THEN
 		CREATE TABLE crm.reminder (
@@ -73,3 +75,37 @@ AS $$ SELECT '{task, reminder}'::text[] $$;
 COMMENT ON FUNCTION crm._relations_220_task() IS 'what crm._setup_220_task makes';
 REVOKE ALL ON FUNCTION crm._relations_220_task() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_220_task() TO @extowner@;
+
+CREATE FUNCTION crm._task_done() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NEW.status = 'done' THEN
+		NEW.done_at := coalesce(NEW.done_at, now());
+	ELSIF TG_OP = 'UPDATE' AND NEW.done_at IS NOT DISTINCT FROM OLD.done_at THEN
+		NEW.done_at := NULL;
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION crm._task_done() IS 'trigger of crm.task: when it was done, as long as it is';
+REVOKE ALL ON FUNCTION crm._task_done() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._task_done() TO @extowner@;
+
+CREATE FUNCTION crm.due_reminders(at timestamptz DEFAULT pg_catalog.now())
+RETURNS TABLE (reminder_id bigint, remind_at timestamptz, task_id bigint, assignee_id bigint, customer_id bigint, subject text,
+	due_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM crm._require_argument('at', due_reminders.at::text);
+	PERFORM crm._require_table('reminder');
+	RETURN QUERY
+	SELECT r.reminder_id, r.remind_at, t.task_id, t.assignee_id, t.customer_id, t.subject, t.due_at
+	FROM crm.reminder r JOIN crm.task t ON t.task_id = r.task_id
+	WHERE r.sent_at IS NULL AND r.remind_at <= due_reminders.at AND t.status = 'open'
+	ORDER BY r.remind_at, r.reminder_id;
+END
+$$;
+COMMENT ON FUNCTION crm.due_reminders(timestamptz) IS 'the reminders of open tasks that are due and have not been sent, the oldest first';

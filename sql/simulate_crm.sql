@@ -57,9 +57,10 @@ COMMENT ON FUNCTION crm._simulate_check(integer, bigint, timestamptz) IS 'raises
 REVOKE ALL ON FUNCTION crm._simulate_check(integer, bigint, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._simulate_check(integer, bigint, timestamptz) TO @extowner@;
 
--- The rows of the log that the last statement on a table added stand at the time of the transaction.
+-- The rows of the log that the last statement on a table added stand at the time of the transaction. The planner knows
+-- nothing of a log that this transaction fills: it must not look for each of them one by one.
 CREATE FUNCTION crm._simulate_moments(relation text, moments text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off
 AS $$
 BEGIN
 	EXECUTE format('UPDATE crm.interaction i SET occurred_at = m.at FROM (%s) m (key, at) '

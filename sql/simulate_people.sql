@@ -61,7 +61,7 @@ BEGIN
 					SELECT s.customer_id, s.amount,
 						extract(epoch FROM s.ordered_at - begins)::float8 / extract(epoch FROM as_of - begins)::float8 AS x
 					FROM crm.simulate_orders(customers, begins, as_of, seed => seed, acquisition => interval '540 days',
-						r => 1.6, alpha => 10, a => 0.6, b => 6, p => 6.25, q => 3.74, v => 19.7) s
+						r => 1.2, alpha => 10, a => 0.6, b => 6, p => 6.25, q => 3.74, v => 19.7) s
 				) o
 			) o
 		) s

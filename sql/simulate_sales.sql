@@ -11,14 +11,14 @@ BEGIN
 	CREATE TEMPORARY TABLE simulated_lead ON COMMIT DROP AS
 	SELECT row_number() OVER (ORDER BY l.created_at, l.key) AS lead_id, l.*,
 		(hashint8extended(l.key, draws + 401) & m) / n AS fate, (hashint8extended(l.key, draws + 402) & m) / n AS way,
-		l.created_at - make_interval(secs => floor(864000 * (hashint8extended(l.key, draws + 403) & m) / n)) AS first_touch_at
+		l.created_at - make_interval(secs => floor(864000 * ((hashint8extended(l.key, draws + 403) & m) / n))) AS first_touch_at
 	FROM (
 		SELECT c.customer_id AS key, c.customer_id, c.name AS organisation, c.owner_id, c.region_id, c.created_at AS converted_at,
-			c.created_at - make_interval(secs => floor(86400 * (2 + 25 * (hashint8extended(c.customer_id, draws + 404) & m) / n))) AS created_at
+			c.created_at - make_interval(secs => floor(86400 * (2 + 25 * ((hashint8extended(c.customer_id, draws + 404) & m) / n)))) AS created_at
 		FROM crm.customer c WHERE c.kind = 'organisation'
 		UNION ALL
 		SELECT 1000000 + s.key, NULL, NULL, o.owner_id, o.region_id, NULL,
-			as_of - make_interval(secs => floor(3600 + 86400 * 728 * (hashint8extended(s.key, draws + 405) & m) / n))
+			as_of - make_interval(secs => floor(3600 + 86400 * 728 * ((hashint8extended(s.key, draws + 405) & m) / n)))
 		FROM generate_series(1, customers * 2 / 5) s (key)
 		JOIN crm.customer o ON o.customer_id = s.key -- a lead of the same region and agent
 	) l;
@@ -63,15 +63,15 @@ BEGIN
 	WITH deal AS (
 		SELECT c.customer_id, c.customer_id * 8 + s.place AS key, s.place,
 			c.created_at + CASE s.place WHEN 1 THEN interval '1 hour' ELSE make_interval(secs => floor(86400 * (100 * (s.place - 1)
-				+ 60 * (hashint8extended(c.customer_id * 8 + s.place, draws + 411) & m) / n))) END AS created_at
+				+ 60 * ((hashint8extended(c.customer_id * 8 + s.place, draws + 411) & m) / n)))) END AS created_at
 		FROM crm.customer c
-		CROSS JOIN LATERAL generate_series(1, 1 + ((hashint8extended(c.customer_id, draws + 412) & m) / n * 3)::integer) s (place)
-		WHERE c.kind = 'organisation'
+		CROSS JOIN generate_series(1, 7) s (place)
+		WHERE c.kind = 'organisation' AND (s.place = 1 OR (hashint8extended(c.customer_id * 8 + s.place, draws + 412) & m) / n < 0.6)
 	), stay AS (
 		SELECT d.*, s.step, (hashint8extended(d.key, draws + 420 + s.step) & m) / n < chance[s.step] AS comes_through,
 			-- log-normal, by Box and Muller
 			make_interval(secs => floor(86400 * median_days[s.step] * exp(0.6 * sqrt(-2 * ln(1 - (hashint8extended(d.key, draws + 430 + s.step) & m) / n))
-				* cos(2 * pi() * (hashint8extended(d.key, draws + 440 + s.step) & m) / n)))) AS duration
+				* cos(2 * pi() * ((hashint8extended(d.key, draws + 440 + s.step) & m) / n))))) AS duration
 		FROM deal d CROSS JOIN generate_series(1, 4) s (step)
 		WHERE d.created_at < as_of - interval '1 day'
 	), ending AS (
@@ -106,24 +106,25 @@ BEGIN
 			ORDER BY r.valid_from DESC LIMIT 1) AS rate
 	FROM pg_temp.simulated_move v JOIN pg_temp.simulated_customer s USING (customer_id) JOIN crm.customer c USING (customer_id)
 	WHERE v.step = 0;
+	ANALYZE simulated_deal;
 	CREATE TEMPORARY TABLE simulated_line ON COMMIT DROP AS
 	SELECT d.customer_id, 3000 + d.opportunity_id AS number, i.line_number, p.product_id,
-		(5 + floor(36 * (hashint8extended(d.key * 4 + i.line_number, draws + 451) & m) / n))::numeric AS quantity,
+		(5 + floor(36 * ((hashint8extended(d.key * 4 + i.line_number, draws + 451) & m) / n)))::numeric AS quantity,
 		round(p.price / coalesce(d.rate, 1), 2) AS unit_price, 0.1 AS discount
 	FROM simulated_deal d
 	CROSS JOIN generate_series(1, 2) i (line_number)
 	JOIN crm.product p ON p.product_id = CASE i.line_number WHEN 1 THEN 1 ELSE 2 + ((hashint8extended(d.key, draws + 452) & m) / n * 19)::integer % 19 END;
+	ANALYZE simulated_line;
 
 	INSERT INTO crm.opportunity (customer_id, opportunity_id, name, pipeline_id, pipeline_stage_id, lead_id, amount, currency, expected_close, owner_id,
 		region_id, next_step, next_step_at, stage_entered_at, created_at)
-	SELECT d.customer_id, d.opportunity_id, 'Supply contract ' || d.opportunity_id, g.pipeline_id, g.pipeline_stage_id, l.lead_id,
-		(SELECT sum(round(i.quantity * i.unit_price * (1 - i.discount), 2)) FROM simulated_line i
-			WHERE i.customer_id = d.customer_id AND i.number = 3000 + d.opportunity_id),
-		d.currency, d.created_at::date + 70, d.owner_id, d.region_id, 'Call', d.created_at + interval '3 days', d.created_at, d.created_at
+	SELECT d.customer_id, d.opportunity_id, 'Supply contract ' || d.opportunity_id, g.pipeline_id, g.pipeline_stage_id, l.lead_id, i.amount, d.currency, d.created_at::date + 70, d.owner_id, d.region_id, 'Call', d.created_at + interval '3 days', d.created_at, d.created_at
 	FROM simulated_deal d
+	JOIN (SELECT i.number, sum(round(i.quantity * i.unit_price * (1 - i.discount), 2)) AS amount FROM simulated_line i GROUP BY 1) i
+		ON i.number = 3000 + d.opportunity_id
 	JOIN crm.pipeline_stage g ON g.name = 'New' AND g.pipeline_id = (SELECT p.pipeline_id FROM crm.pipeline p WHERE p.name = 'Sales')
 	LEFT JOIN crm.lead l ON d.place = 1 AND l.customer_id = d.customer_id;
-	ANALYZE crm.opportunity;
+	ANALYZE crm.opportunity, crm.opportunity_stage_history;
 	PERFORM crm._simulate_moments('crm.opportunity', 'SELECT o.customer_id || '','' || o.opportunity_id, o.created_at FROM crm.opportunity o');
 	INSERT INTO crm.opportunity_item (customer_id, opportunity_id, line_number, product_id, quantity, unit_price, discount)
 	SELECT i.customer_id, i.number - 3000, i.line_number, i.product_id, i.quantity, i.unit_price, i.discount FROM simulated_line i;
@@ -138,7 +139,7 @@ BEGIN
 		FROM pg_temp.simulated_move v
 		JOIN simulated_deal d USING (key)
 		JOIN crm.pipeline_stage g ON g.name = v.stage
-		WHERE v.step = turn AND o.customer_id = d.customer_id AND o.opportunity_id = d.opportunity_id AND g.pipeline_id = o.pipeline_id;
+		WHERE v.step = turn AND o.opportunity_id = d.opportunity_id AND g.pipeline_id = o.pipeline_id;
 		PERFORM crm._simulate_moments('crm.opportunity', 'SELECT o.customer_id || '','' || o.opportunity_id, o.stage_entered_at FROM crm.opportunity o');
 	END LOOP;
 
@@ -182,7 +183,7 @@ BEGIN
 				CASE c.region_id WHEN 10 THEN south_coast ELSE usual END) AS product_id
 		FROM pg_temp.simulated_order o
 		JOIN pg_temp.simulated_customer c USING (customer_id)
-		CROSS JOIN LATERAL generate_series(1, 1 + ((hashint8extended(o.customer_id * 4096 + o.number, draws + 475) & m) / n * 2.6)::integer) s (slot)
+		CROSS JOIN LATERAL generate_series(1, 1 + ((hashint8extended(o.customer_id * 4096 + o.number, draws + 475) & m) / n * 2.2)::integer) s (slot)
 		WHERE o.opportunity_id IS NULL
 	), chosen AS (
 		SELECT DISTINCT ON (d.customer_id, d.number, d.product_id) d.* FROM (
@@ -230,6 +231,7 @@ BEGIN
 		FROM pg_temp.simulated_order s
 	) p
 	WHERE o.customer_id = p.customer_id AND o.number = p.number;
+	ANALYZE pg_temp.simulated_order;
 
 	INSERT INTO crm.sales_order (customer_id, sales_order_id, ordered_at, status, channel, campaign_id, opportunity_id, currency, amount, region_id, agent_id,
 		external_ref, created_at)
@@ -273,7 +275,7 @@ DECLARE
 BEGIN
 	INSERT INTO crm.sales_return (customer_id, sales_return_id, sales_order_id, product_id, returned_at, quantity, amount, reason)
 	SELECT o.customer_id, row_number() OVER (ORDER BY o.sales_order_id), o.sales_order_id, i.product_id,
-		o.ordered_at + make_interval(days => 9, secs => floor(86400 * 20 * (hashint8extended(o.sales_order_id, draws + 492) & m) / n)),
+		o.ordered_at + make_interval(days => 9, secs => floor(86400 * 20 * ((hashint8extended(o.sales_order_id, draws + 492) & m) / n))),
 		i.quantity, i.amount, ('{damaged, wrong item, taste, too late}'::text[])[1 + o.sales_order_id % 4]
 	FROM crm.sales_order o
 	JOIN crm.sales_order_item i ON i.customer_id = o.customer_id AND i.sales_order_id = o.sales_order_id AND i.line_number = 1

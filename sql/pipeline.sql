@@ -356,7 +356,7 @@ DECLARE
 	stage record;
 	problem text;
 BEGIN
-	IF NEW.pipeline_stage_id IS NULL THEN
+	IF TG_OP = 'INSERT' AND NEW.pipeline_stage_id IS NULL THEN
 		SELECT s.pipeline_id, s.pipeline_stage_id INTO NEW.pipeline_id, NEW.pipeline_stage_id
 		FROM crm.pipeline p
 		JOIN crm.pipeline_stage s ON s.pipeline_id = p.pipeline_id
@@ -367,7 +367,9 @@ BEGIN
 	SELECT s.pipeline_id, s.name, s.outcome INTO stage
 	FROM crm.pipeline_stage s
 	WHERE s.pipeline_stage_id = NEW.pipeline_stage_id;
-	NEW.pipeline_id := coalesce(NEW.pipeline_id, stage.pipeline_id);
+	IF TG_OP = 'INSERT' THEN
+		NEW.pipeline_id := coalesce(NEW.pipeline_id, stage.pipeline_id);
+	END IF;
 	moved := NEW.pipeline_stage_id IS DISTINCT FROM OLD.pipeline_stage_id;
 
 	IF TG_OP = 'INSERT' THEN
@@ -410,6 +412,8 @@ BEGIN
 			MESSAGE = problem,
 			DETAIL = pg_catalog.format('Opportunity %s of customer %s: stage "%s" is %s, entered at %s%s.', NEW.opportunity_id,
 				NEW.customer_id, stage.name, stage.outcome, NEW.stage_entered_at, ', before at ' || OLD.stage_entered_at),
+			HINT = CASE WHEN NEW.stage_entered_at < OLD.stage_entered_at THEN 'Leave stage_entered_at out, and the change counts from now.'
+				ELSE 'Set pipeline_stage_id: what follows from the stage is filled by itself.' END,
 			SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
 	END IF;
 	RETURN NEW;

@@ -45,11 +45,15 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	id oid := pg_catalog.to_regclass('crm.' || pg_catalog.quote_ident(relation));
-	kind text := CASE (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = id) WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END;
 	column_name text;
 BEGIN
 	IF pg_catalog.obj_description(id, 'pg_class') IS NULL THEN
-		EXECUTE pg_catalog.format('COMMENT ON %s crm.%I IS %L', kind, relation, about);
+		-- Tried, not looked up: the catalogue as an older snapshot has it may not know the relation yet.
+		BEGIN
+			EXECUTE pg_catalog.format('COMMENT ON TABLE crm.%I IS %L', relation, about);
+		EXCEPTION WHEN wrong_object_type THEN
+			EXECUTE pg_catalog.format('COMMENT ON VIEW crm.%I IS %L', relation, about);
+		END;
 	END IF;
 	FOR column_name IN
 		SELECT a.attname

@@ -1,7 +1,8 @@
 -- customer_views: what is known of one customer, for people and BI tools: customer_360, purchase_history, customer_portrait.
 --
 -- Orders count from placed to completed, in the firm's own currency, as in the source 'crm'. Each part of a row is a
--- subquery that reads a prefix (customer_id, ...) of a primary key, so that one customer costs the same among millions.
+-- subquery that reads a prefix (customer_id, ...) of a primary key, so that one customer costs the same among millions. An
+-- aggregate without GROUP BY gives one row, so that the planner leaves out the parts that a query does not ask for.
 
 CREATE FUNCTION crm._make_customer_360() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -39,25 +40,26 @@ BEGIN
 					FROM crm.consent s WHERE s.customer_id = c.customer_id
 					ORDER BY s.purpose, s.channel, s.occurred_at DESC, s.consent_id DESC) s) AS consent
 		FROM crm.customer c
-		CROSS JOIN LATERAL (
+		LEFT JOIN LATERAL (
 			SELECT count(*) AS orders, coalesce(sum(o.base_amount), 0) AS amount,
 				min(o.ordered_at) AS first_order_at, max(o.ordered_at) AS last_order_at
 			FROM crm.sales_order o
-			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) ordered
-		CROSS JOIN LATERAL (
+			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) ordered ON true
+		LEFT JOIN LATERAL (
 			SELECT coalesce(sum(r.amount * coalesce(o.exchange_rate, 1)), 0) AS amount
 			FROM crm.sales_return r JOIN crm.sales_order o USING (customer_id, sales_order_id)
-			WHERE r.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) returned
-		CROSS JOIN LATERAL (
+			WHERE r.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) returned ON true
+		LEFT JOIN LATERAL (
 			SELECT count(*) AS opportunities, coalesce(sum(o.base_amount), 0) AS amount,
 				coalesce(sum(o.base_amount * coalesce(o.probability, s.probability)), 0) AS weighted_amount
 			FROM crm.opportunity o JOIN crm.pipeline_stage s USING (pipeline_stage_id)
-			WHERE o.customer_id = c.customer_id AND s.outcome = 'open') deal
+			WHERE o.customer_id = c.customer_id AND s.outcome = 'open') deal ON true
 		LEFT JOIN LATERAL (
-			SELECT i.occurred_at, i.kind, i.channel
-			FROM crm.interaction i
-			WHERE i.customer_id = c.customer_id AND i.direction IS DISTINCT FROM 'internal'
-			ORDER BY i.occurred_at DESC, i.interaction_id DESC LIMIT 1) contact ON true
+			SELECT max(l.occurred_at) AS occurred_at, max(l.kind) AS kind, max(l.channel) AS channel
+			FROM (SELECT i.occurred_at, i.kind, i.channel
+				FROM crm.interaction i
+				WHERE i.customer_id = c.customer_id AND i.direction IS DISTINCT FROM 'internal'
+				ORDER BY i.occurred_at DESC, i.interaction_id DESC LIMIT 1) l) contact ON true
 		WHERE c.merged_into IS NULL
 	$view$);
 	PERFORM crm._describe('customer_360', 'a row for each customer with what is known of it; customers merged into another are left out', $json${
@@ -157,9 +159,9 @@ BEGIN
 			weekday.weekday, weekday.share AS weekday_share,
 			day_hour.hour, day_hour.share AS hour_share
 		FROM crm.customer c
-		CROSS JOIN LATERAL (
+		LEFT JOIN LATERAL (
 			SELECT count(*) AS orders FROM crm.sales_order o
-			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) total
+			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) total ON true
 		LEFT JOIN LATERAL (
 			SELECT k.product_category_id, k.name,
 				(sum(i.amount * coalesce(o.exchange_rate, 1)) / nullif(sum(sum(i.amount * coalesce(o.exchange_rate, 1))) OVER (), 0))::float8 AS share

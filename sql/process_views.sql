@@ -104,7 +104,7 @@ BEGIN
 			t.rate - h.rate - sqrt((t.rate - t.low) ^ 2 + (h.high - h.rate) ^ 2) AS uplift_low,
 			t.rate - h.rate + sqrt((t.high - t.rate) ^ 2 + (h.rate - h.low) ^ 2) AS uplift_high
 		FROM crm.campaign c
-		CROSS JOIN LATERAL (
+		LEFT JOIN LATERAL (
 			SELECT count(*) FILTER (WHERE p.sent) AS sent, count(*) FILTER (WHERE p.delivered) AS delivered,
 				count(*) FILTER (WHERE p.opened) AS opened, count(*) FILTER (WHERE p.clicked) AS clicked,
 				count(*) FILTER (WHERE p.replied) AS replied, count(*) FILTER (WHERE p.opted_out) AS opted_out,
@@ -117,8 +117,8 @@ BEGIN
 					bool_or(v.event = 'hard_bounce') AS hard_bounced, bool_or(v.event = 'soft_bounce') AS soft_bounced,
 					bool_or(v.event = 'convert') AS converted
 				FROM crm.campaign_event v WHERE v.campaign_id = c.campaign_id GROUP BY v.customer_id) p
-			LEFT JOIN crm.campaign_member m ON m.customer_id = p.customer_id AND m.campaign_id = c.campaign_id) e
-		CROSS JOIN LATERAL (
+			LEFT JOIN crm.campaign_member m ON m.customer_id = p.customer_id AND m.campaign_id = c.campaign_id) e ON true
+		LEFT JOIN LATERAL (
 			SELECT count(*) FILTER (WHERE NOT m.is_holdout) AS members,
 				count(v.customer_id) FILTER (WHERE NOT m.is_holdout) AS converted,
 				count(*) FILTER (WHERE m.is_holdout) AS holdout,
@@ -126,7 +126,7 @@ BEGIN
 			FROM crm.campaign_member m
 			LEFT JOIN (SELECT DISTINCT v.customer_id FROM crm.campaign_event v
 				WHERE v.campaign_id = c.campaign_id AND v.event = 'convert') v USING (customer_id)
-			WHERE m.campaign_id = c.campaign_id) arm
+			WHERE m.campaign_id = c.campaign_id) arm ON true
 		CROSS JOIN LATERAL (
 			SELECT a.x / nullif(a.n, 0) AS rate,
 				(a.x + 1.92073 - 1.959964 * sqrt(a.x * (1 - a.x / nullif(a.n, 0)) + 0.960365)) / (a.n + 3.841459) AS low,
@@ -137,16 +137,16 @@ BEGIN
 				(a.x + 1.92073 - 1.959964 * sqrt(a.x * (1 - a.x / nullif(a.n, 0)) + 0.960365)) / (a.n + 3.841459) AS low,
 				(a.x + 1.92073 + 1.959964 * sqrt(a.x * (1 - a.x / nullif(a.n, 0)) + 0.960365)) / (a.n + 3.841459) AS high
 			FROM (SELECT arm.holdout_converted::float8 AS x, arm.holdout::float8 AS n) a) h
-		CROSS JOIN LATERAL (
-			SELECT coalesce(sum(s.amount), 0) AS cost FROM crm.campaign_cost s WHERE s.campaign_id = c.campaign_id) spent
-		CROSS JOIN LATERAL (
+		LEFT JOIN LATERAL (
+			SELECT coalesce(sum(s.amount), 0) AS cost FROM crm.campaign_cost s WHERE s.campaign_id = c.campaign_id) spent ON true
+		LEFT JOIN LATERAL (
 			SELECT count(*) AS orders, coalesce(sum(o.base_amount), 0) AS amount
 			FROM crm.sales_order o
-			WHERE o.campaign_id = c.campaign_id AND o.status NOT IN ('draft', 'cancelled')) sold
-		CROSS JOIN LATERAL (
+			WHERE o.campaign_id = c.campaign_id AND o.status NOT IN ('draft', 'cancelled')) sold ON true
+		LEFT JOIN LATERAL (
 			SELECT coalesce(sum(r.amount * coalesce(o.exchange_rate, 1)), 0) AS amount
 			FROM crm.sales_order o JOIN crm.sales_return r USING (customer_id, sales_order_id)
-			WHERE o.campaign_id = c.campaign_id AND o.status NOT IN ('draft', 'cancelled')) returned
+			WHERE o.campaign_id = c.campaign_id AND o.status NOT IN ('draft', 'cancelled')) returned ON true
 	$view$);
 	PERFORM crm._describe('campaign_results', 'a row for each campaign: whom it reached, what they did, what it cost and brought, and what those did who were held out', $json${
 		"campaign_id": "the campaign",

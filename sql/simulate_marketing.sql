@@ -93,7 +93,7 @@ BEGIN
 		SELECT e.customer_id, 2000, e.occurred_at + make_interval(secs => floor((hashint8extended(e.customer_id, draws + 110) & m) / n * 12 * 86400)),
 			o.spend, campaign
 		FROM pg_temp.simulated_event e
-		JOIN (SELECT o.customer_id, avg(o.spend) AS spend, max(o.ordered_at) FILTER (WHERE o.ordered_at < ends) AS last_order_at
+		JOIN (SELECT o.customer_id, avg(o.spend::numeric)::float8 AS spend, max(o.ordered_at) FILTER (WHERE o.ordered_at < ends) AS last_order_at
 			FROM pg_temp.simulated_order o GROUP BY 1) o ON o.customer_id = e.customer_id AND o.last_order_at < starts
 		WHERE e.campaign_id = campaign AND e.event = 'delivered' AND (hashint8extended(e.customer_id, draws + 109) & m) / n < 0.3;
 	END IF;
@@ -145,7 +145,7 @@ DECLARE
 BEGIN
 	-- One to three touches lead to an order, the last of them converts; others lead nowhere.
 	INSERT INTO crm.touch (customer_id, touch_id, touched_at, channel, campaign_id, converted, amount, cost)
-	SELECT t.customer_id, row_number() OVER (ORDER BY t.touched_at, t.customer_id, t.place, t.converted), t.touched_at,
+	SELECT t.customer_id, row_number() OVER (ORDER BY t.touched_at, t.customer_id, t.place, t.converted, t.channel, t.amount), t.touched_at,
 		coalesce(c.channel, t.channel), t.campaign_id, t.converted, t.amount,
 		CASE coalesce(c.channel, t.channel) WHEN 'search' THEN 0.4 WHEN 'display' THEN 0.1 WHEN 'social' THEN 0.3 WHEN 'letter' THEN 1.2
 			WHEN 'mail' THEN 0.02 ELSE 0 END
@@ -171,7 +171,7 @@ BEGIN
 
 	-- Visits of the shop: what precedes an order there, and visits that ended without one.
 	INSERT INTO crm.event (customer_id, occurred_at, event_id, event, properties)
-	SELECT v.customer_id, v.occurred_at, row_number() OVER (ORDER BY v.occurred_at, v.customer_id, v.event), v.event, v.properties
+	SELECT v.customer_id, v.occurred_at, row_number() OVER (ORDER BY v.occurred_at, v.customer_id, v.event, v.properties), v.event, v.properties
 	FROM (
 		SELECT o.customer_id, o.ordered_at - e.before AS occurred_at, e.event, jsonb_build_object('sku', p.sku) AS properties
 		FROM crm.sales_order o

@@ -16,15 +16,17 @@ DECLARE
 BEGIN
 	CREATE TEMPORARY TABLE simulated_customer ON COMMIT DROP AS
 	SELECT c.customer_id, 5 + width_bucket(d.region, '{0, 0.16, 0.28, 0.40, 0.50, 0.64, 0.76, 0.90}') AS region_id,
-		d.kind < 0.2 AS is_organisation, d.buyer < 0.85 AS is_buyer,
-		-- the last hundredth are doublets of others
-		CASE WHEN c.customer_id > customers - customers / 100 THEN 1 + c.customer_id * 37 % (customers - customers / 100) END AS original,
+		d.kind < 0.12 AS is_organisation, d.buyer < 0.85 AS is_buyer, c.original,
 		1 + (d.weekday * d.weekday * 7)::integer % 7 AS weekday, 8 + (d.hour * 14)::integer % 14 AS hour,
 		('{web, shop, phone}'::text[])[width_bucket(d.channel, '{0, 0.6, 0.85}')] AS channel,
 		CASE WHEN d.currency < 0.04 THEN 'USD' WHEN d.currency < 0.08 THEN 'CHF' END AS currency, d.taste
-	FROM generate_series(1, customers::bigint) c (customer_id)
+	FROM (
+		-- The last hundredth are doublets of others.
+		SELECT s.id AS customer_id, CASE WHEN s.id > customers - customers / 100 THEN 1 + s.id * 37 % (customers - customers / 100) END AS original
+		FROM generate_series(1, customers::bigint) s (id)
+	) c
 	CROSS JOIN LATERAL (SELECT (hashint8extended(c.customer_id, draws + 11) & m) / n AS region,
-		(hashint8extended(c.customer_id, draws + 12) & m) / n AS kind, (hashint8extended(c.customer_id, draws + 13) & m) / n AS buyer,
+		(hashint8extended(coalesce(c.original, c.customer_id), draws + 12) & m) / n AS kind, (hashint8extended(c.customer_id, draws + 13) & m) / n AS buyer,
 		(hashint8extended(c.customer_id, draws + 14) & m) / n AS weekday, (hashint8extended(c.customer_id, draws + 15) & m) / n AS hour,
 		(hashint8extended(c.customer_id, draws + 16) & m) / n AS channel, (hashint8extended(c.customer_id, draws + 17) & m) / n AS currency,
 		(hashint8extended(c.customer_id, draws + 18) & m) / n AS taste) d;
@@ -92,7 +94,7 @@ BEGIN
 		CASE WHEN c.is_organisation THEN ('{Bakery, Cafe, Canteen, Hotel, Restaurant}'::text[])[1 + (d.trade * 5)::integer % 5] || ' ' || split_part(d.name, ' ', 2)
 			ELSE d.name END,
 		CASE WHEN c.is_organisation THEN 'organisation' ELSE 'person' END,
-		CASE WHEN NOT c.is_organisation THEN as_of::date - (18 + d.age * 62 + d.trade)::integer * 365 - (d.trade * 365)::integer END,
+		CASE WHEN NOT c.is_organisation THEN as_of::date - (18 * 365 + d.age * 62 * 365)::integer END,
 		'prospect',
 		(c.region_id - 6) / 2 * (sellers + 1) + 2 + (d.owner * sellers)::integer % sellers,
 		c.region_id,
@@ -100,7 +102,7 @@ BEGIN
 			ELSE as_of - make_interval(secs => floor(3600 + d.lead * 729 * 86400)) END
 	FROM pg_temp.simulated_customer c
 	LEFT JOIN (SELECT o.customer_id, min(o.ordered_at) AS first_order_at FROM pg_temp.simulated_order o GROUP BY 1) o USING (customer_id)
-	CROSS JOIN LATERAL (SELECT (hashint8extended(c.customer_id, draws + 31) & m) / n AS trade,
+	CROSS JOIN LATERAL (SELECT (hashint8extended(coalesce(c.original, c.customer_id), draws + 31) & m) / n AS trade,
 		(hashint8extended(c.customer_id, draws + 32) & m) / n AS age, (hashint8extended(c.customer_id, draws + 33) & m) / n AS owner,
 		(hashint8extended(c.customer_id, draws + 34) & m) / n AS lead,
 		crm._simulate_name((hashint8extended(coalesce(c.original, c.customer_id), draws + 35) & m) / n,

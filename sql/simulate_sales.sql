@@ -177,7 +177,8 @@ BEGIN
 	) w;
 	INSERT INTO pg_temp.simulated_line
 	WITH drawn AS (
-		SELECT o.customer_id, o.number, s.slot, o.spend, 0.3 + (hashint8extended(o.customer_id * 4096 + o.number, draws + 460 + s.slot) & m) / n AS part,
+		SELECT o.customer_id, o.number, s.slot, o.spend::numeric AS spend,
+			round((0.3 + (hashint8extended(o.customer_id * 4096 + o.number, draws + 460 + s.slot) & m) / n)::numeric, 6) AS part, -- exact sums
 			width_bucket(CASE WHEN (hashint8extended(o.customer_id * 4096 + o.number, draws + 465 + s.slot) & m) / n < 0.4 THEN c.taste
 				ELSE (hashint8extended(o.customer_id * 4096 + o.number, draws + 470 + s.slot) & m) / n END,
 				CASE c.region_id WHEN 10 THEN south_coast ELSE usual END) AS product_id
@@ -195,7 +196,7 @@ BEGIN
 		ORDER BY d.customer_id, d.number, d.product_id, d.slot
 	)
 	SELECT h.customer_id, h.number, row_number() OVER (PARTITION BY h.customer_id, h.number ORDER BY h.slot, h.product_id), h.product_id,
-		greatest(0.05, round((h.spend * h.part / sum(h.part) OVER (PARTITION BY h.customer_id, h.number))::numeric / p.price, 2)),
+		greatest(0.05, round(h.spend * h.part / sum(h.part) OVER (PARTITION BY h.customer_id, h.number) / p.price, 2)),
 		round(p.price / coalesce(r.rate, 1), 2), 0
 	FROM chosen h
 	JOIN crm.product p USING (product_id)

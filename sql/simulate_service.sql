@@ -72,7 +72,7 @@ DECLARE
 	source constant text := ' FROM pg_temp.simulated_ticket t';
 BEGIN
 	INSERT INTO crm.ticket_message (customer_id, ticket_id, ticket_message_id, direction, channel, body, agent_id, sent_at)
-	SELECT t.customer_id, t.ticket_id, row_number() OVER (ORDER BY e.sent_at, t.ticket_id), e.direction, t.channel, e.body,
+	SELECT t.customer_id, t.ticket_id, row_number() OVER (ORDER BY e.sent_at, t.ticket_id, e.body), e.direction, t.channel, e.body,
 		CASE e.direction WHEN 'out' THEN t.owner_id END, e.sent_at
 	FROM pg_temp.simulated_ticket s
 	JOIN crm.ticket t USING (customer_id, ticket_id)
@@ -141,7 +141,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET TimeZone = '
 AS $$
 BEGIN
 	INSERT INTO crm.task (task_id, customer_id, subject, assignee_id, due_at, priority, reference, reference_key, created_at)
-	SELECT row_number() OVER (ORDER BY t.created_at, t.reference, t.reference_key), t.*
+	SELECT row_number() OVER (ORDER BY t.created_at, t.reference, t.reference_key, t.assignee_id), t.*
 	FROM (
 		SELECT o.customer_id, 'Follow up ' || lower(o.name), o.owner_id,
 			CASE WHEN o.closed_at IS NULL THEN as_of + make_interval(days => 12 - (o.opportunity_id % 17)::integer) ELSE o.created_at + interval '7 days' END,

@@ -46,9 +46,8 @@ BEGIN
 			FROM crm.sales_order o
 			WHERE o.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) ordered ON true
 		LEFT JOIN LATERAL (
-			SELECT coalesce(sum(r.amount * coalesce(o.exchange_rate, 1)), 0) AS amount
-			FROM crm.sales_return r JOIN crm.sales_order o USING (customer_id, sales_order_id)
-			WHERE r.customer_id = c.customer_id AND o.status NOT IN ('draft', 'cancelled')) returned ON true
+			SELECT coalesce(sum(r.base_amount), 0) AS amount
+			FROM crm.sales_return r WHERE r.customer_id = c.customer_id) returned ON true
 		LEFT JOIN LATERAL (
 			SELECT count(*) AS opportunities, coalesce(sum(o.base_amount), 0) AS amount,
 				coalesce(sum(o.base_amount * coalesce(o.probability, s.probability)), 0) AS weighted_amount
@@ -115,12 +114,11 @@ BEGIN
 		UNION ALL
 		SELECT r.customer_id, 'return', r.returned_at, r.sales_order_id, NULL, o.status, o.channel,
 			o.campaign_id, r.product_id, p.sku, p.name, k.name, - r.quantity, NULL, NULL,
-			- r.amount, o.currency, - r.amount * coalesce(o.exchange_rate, 1), r.reason
+			- r.amount, o.currency, - r.base_amount, r.reason
 		FROM crm.sales_return r
 		JOIN crm.sales_order o USING (customer_id, sales_order_id)
 		LEFT JOIN crm.product p USING (product_id)
 		LEFT JOIN crm.product_category k USING (product_category_id)
-		WHERE o.status NOT IN ('draft', 'cancelled')
 	$view$);
 	PERFORM crm._describe('purchase_history', 'a row for each line of an order, from placed to completed, and for each return, whose quantity and amounts are below zero', $json${
 		"customer_id": "the customer",

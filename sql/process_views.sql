@@ -144,9 +144,9 @@ BEGIN
 			FROM crm.sales_order o
 			WHERE o.campaign_id = c.campaign_id AND o.status NOT IN ('draft', 'cancelled')) sold ON true
 		LEFT JOIN LATERAL (
-			SELECT coalesce(sum(r.amount * coalesce(o.exchange_rate, 1)), 0) AS amount
+			SELECT coalesce(sum(r.base_amount), 0) AS amount
 			FROM crm.sales_order o JOIN crm.sales_return r USING (customer_id, sales_order_id)
-			WHERE o.campaign_id = c.campaign_id AND o.status NOT IN ('draft', 'cancelled')) returned ON true
+			WHERE o.campaign_id = c.campaign_id) returned ON true
 	$view$);
 	PERFORM crm._describe('campaign_results', 'a row for each campaign: whom it reached, what they did, what it cost and brought, and what those did who were held out', $json${
 		"campaign_id": "the campaign",

@@ -228,7 +228,7 @@ UNION ALL
 SELECT r.customer_id, r.returned_at, OPERATOR(pg_catalog.-) (r.amount OPERATOR(pg_catalog.*) coalesce(o.exchange_rate, 1)), r.sales_order_id
 FROM crm.sales_return r
 JOIN crm.sales_order o ON o.customer_id OPERATOR(pg_catalog.=) r.customer_id AND o.sales_order_id OPERATOR(pg_catalog.=) r.sales_order_id
-WHERE o.status OPERATOR(pg_catalog.<>) ALL ('{draft,cancelled}')$sql$,
+WHERE o.status OPERATOR(pg_catalog.<>) ALL ('{draft,cancelled}') AND r.amount OPERATOR(pg_catalog.>) 0$sql$,
 		$sql$SELECT i.sales_order_id AS basket_id, p.sku AS item_id, i.amount OPERATOR(pg_catalog.*) coalesce(o.exchange_rate, 1) AS amount
 FROM crm.sales_order_item i
 JOIN crm.sales_order o ON o.customer_id OPERATOR(pg_catalog.=) i.customer_id AND o.sales_order_id OPERATOR(pg_catalog.=) i.sales_order_id

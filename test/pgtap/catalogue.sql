@@ -5,7 +5,8 @@ BEGIN;
 -- crm.sources(); functions that are open check their arguments, and triggers look up
 -- rates, as whoever writes.
 CREATE TEMPORARY TABLE allowed (function_name text) ON COMMIT DROP;
-INSERT INTO allowed VALUES ('_collect'), ('_period_number'), ('_source_probe'), ('_require_argument'), ('_require_table'), ('_exchange_rate');
+INSERT INTO allowed VALUES ('_collect'), ('_period_number'), ('_source_probe'), ('_require_argument'), ('_require_table'), ('_exchange_rate'),
+	('_business_check'), ('_loyalty_check');
 
 CREATE TEMPORARY VIEW member AS
 SELECT d.classid, d.objid, i.type, i.identity

@@ -14,6 +14,8 @@ INSERT INTO crm.customer (customer_id, name) VALUES (1, 'one'), (2, 'two');
 INSERT INTO crm.ticket (customer_id, ticket_id, subject, owner_id, product_id, region_id, root_cause_id) VALUES (1, 1, 'broken', 1, 1, 1, 1);
 INSERT INTO crm.ticket_message (customer_id, ticket_id, ticket_message_id, direction, agent_id) VALUES (1, 1, 1, 'internal', 1);
 INSERT INTO crm.holiday VALUES ('2026-12-25', 'Christmas');
+INSERT INTO crm.survey (name, kind, scale_min, scale_max) VALUES ('satisfied', 'csat', 1, 5);
+INSERT INTO crm.campaign (name) VALUES ('letter');
 CREATE TEMPORARY TABLE resynced AS SELECT * FROM crm.resync_sequences();
 
 CREATE FUNCTION pg_temp.ticket(columns text, ticket_values text) RETURNS text LANGUAGE sql AS $$ SELECT format('INSERT INTO crm.ticket (customer_id, subject%s) VALUES (%s)', columns, ticket_values) $$;
@@ -132,6 +134,23 @@ SELECT results_eq($$SELECT detail -> 'old' ->> 'status', detail -> 'new' ->> 'st
 	$$VALUES ('new', 'open'), ('open', 'pending'), ('pending', 'solved')$$, 'and what becomes of them');
 SELECT is((SELECT count(*) FROM crm.interaction WHERE kind = 'ticket message' AND occurred_at = '2026-01-14'), 1::bigint, 'messages are logged when they were sent');
 SELECT is_empty($$SELECT detail FROM crm.interaction WHERE detail::text LIKE '%restored%'$$, 'subjects are not');
+
+-- Whoever has the rights of an agent can write all of it: the triggers need no more.
+CREATE ROLE test_service_agent;
+GRANT USAGE ON SCHEMA crm TO test_service_agent;
+GRANT SELECT ON ALL TABLES IN SCHEMA crm TO test_service_agent;
+GRANT INSERT, UPDATE ON crm.ticket, crm.ticket_message, crm.survey_response, crm.task, crm.campaign_member, crm.campaign_event TO test_service_agent;
+SET LOCAL ROLE test_service_agent;
+INSERT INTO crm.ticket (customer_id, ticket_id, subject, priority) VALUES (2, 40, 'x', 'urgent');
+INSERT INTO crm.ticket_message (customer_id, ticket_id, direction) VALUES (2, 40, 'out');
+UPDATE crm.ticket SET status = 'solved' WHERE ticket_id = 40;
+INSERT INTO crm.survey_response (customer_id, survey_id, score) SELECT 2, survey_id, 5 FROM crm.survey;
+INSERT INTO crm.task (customer_id, subject, status) VALUES (2, 'x', 'done');
+INSERT INTO crm.campaign_member (customer_id, campaign_id, is_holdout) SELECT 2, campaign_id, true FROM crm.campaign;
+INSERT INTO crm.campaign_event (customer_id, campaign_id, occurred_at, event) SELECT 1, campaign_id, now(), 'sent' FROM crm.campaign;
+RESET ROLE;
+SELECT results_eq('SELECT first_response_at, resolved_at, resolution_due_at IS NOT NULL FROM crm.ticket WHERE ticket_id = 40', 'VALUES (now(), now(), true)', 'an agent''s rights suffice');
+SELECT is((SELECT count(*) FROM crm.interaction WHERE customer_id = 2 AND reference IN ('crm.ticket', 'crm.ticket_message', 'crm.survey_response', 'crm.task') AND detail -> 'new' IS NOT NULL), 5::bigint, 'and all of it is logged');
 
 SELECT * FROM finish();
 ROLLBACK;

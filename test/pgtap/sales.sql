@@ -70,6 +70,19 @@ INSERT INTO crm.sales_order (customer_id, sales_order_id, ordered_at, amount) VA
 SELECT throws_ok('UPDATE crm.sales_return SET customer_id = 2 WHERE sales_return_id = 1', '23514', 'more is returned of order 1 than it amounts to', 'a return that goes to an order of the same number');
 DELETE FROM crm.sales_order WHERE customer_id = 2 AND sales_order_id = 1;
 
+SELECT throws_ok($$INSERT INTO crm.sales_return (customer_id, sales_order_id, returned_at, amount) VALUES (2, 6, now(), 1)$$, '23514', 'order 6 cannot be draft and have returns', 'a draft is no sale');
+SELECT throws_ok($$INSERT INTO crm.sales_return (customer_id, sales_order_id, returned_at, amount) VALUES (2, 7, now(), 0)$$, '23514', 'order 7 cannot be cancelled and have returns', 'nor is a cancelled order');
+SELECT throws_ok($$UPDATE crm.sales_order SET status = 'cancelled' WHERE sales_order_id = 1$$, '23514', 'order 1 cannot be cancelled and have returns', 'an order with returns stays a sale');
+SELECT throws_ok($$UPDATE crm.sales_order SET status = 'draft' WHERE sales_order_id = 3$$, '23514', 'order 3 cannot be draft and have returns', 'even if nothing was paid back');
+SELECT lives_ok($$UPDATE crm.sales_order SET status = 'completed' WHERE sales_order_id = 1$$, 'it may become any other');
+SELECT results_eq('SELECT exchange_rate, base_amount FROM crm.sales_return ORDER BY sales_return_id', 'VALUES (NULL::numeric, 80::numeric), (2, 20), (0.95, 0.00), (NULL, 20)', 'a return has the rate of its order');
+UPDATE crm.sales_order SET exchange_rate = 3 WHERE sales_order_id = 4;
+UPDATE crm.sales_return SET exchange_rate = 7 WHERE sales_return_id IN (1, 3);
+SELECT results_eq('SELECT exchange_rate, base_amount FROM crm.sales_return ORDER BY sales_return_id', 'VALUES (NULL::numeric, 80::numeric), (3, 30), (0.95, 0.00), (NULL, 20)', 'always');
+UPDATE crm.sales_order SET currency = NULL WHERE sales_order_id = 4;
+SELECT is((SELECT base_amount FROM crm.sales_return WHERE sales_return_id = 2), 10::numeric, 'in the own currency too');
+UPDATE crm.sales_order SET currency = 'EUR', exchange_rate = 2 WHERE sales_order_id = 4;
+
 -- What the log says
 SELECT results_eq($$SELECT kind, action, occurred_at, direction, detail FROM crm.interaction WHERE reference IN ('crm.sales_order', 'crm.sales_return') AND reference_key ~ '\m1$' AND action = 'insert' AND customer_id = 1 ORDER BY interaction_id$$, $$VALUES
 	('order', 'insert', '2026-01-10'::timestamptz, 'in', '{"new": {"status": "placed", "amount": 100, "currency": null, "channel": "web"}}'::jsonb),
@@ -92,6 +105,7 @@ SELECT lives_ok('SELECT crm.setup()', 'set up again');
 SELECT is_empty($$SELECT * FROM crm.source WHERE name = 'crm'$$, 'what was unmapped stays so');
 
 -- Refusals
+SELECT pg_temp.refuses(format('UPDATE crm.sales_order SET exchange_rate = %L WHERE sales_order_id = 4', v), 'sales_order_exchange_rate_check') FROM unnest('{0, -1}'::text[]) v;
 SELECT pg_temp.refuses_keys(tables) FROM my;
 SELECT pg_temp.refuses($$UPDATE crm.sales_order SET status = 'lost'$$, 'sales_order_status_check');
 SELECT pg_temp.refuses($$UPDATE crm.sales_order SET currency = 'euro', exchange_rate = 7$$, 'sales_order_currency_check');
@@ -105,6 +119,9 @@ SELECT pg_temp.refuses($$INSERT INTO crm.sales_order_item (customer_id, sales_or
 SELECT pg_temp.refuses(format('UPDATE crm.sales_order_item SET %I = %L', c, v), format('sales_order_item_%s_check', c)) FROM (VALUES
 	('line_number', '0'), ('quantity', '0'), ('quantity', 'NaN'), ('quantity', 'Infinity'), ('unit_price', '-1'), ('unit_price', 'NaN'), ('discount', '-0.1'), ('discount', '1.1'), ('discount', 'NaN')) v (c, v);
 SELECT pg_temp.refuses(format('UPDATE crm.sales_return SET quantity = %L', v), 'sales_return_quantity_check') FROM unnest('{0, -1, NaN, Infinity}'::text[]) v;
+ALTER TABLE crm.sales_return DISABLE TRIGGER crm_return_update; -- it would put the order's rate in place
+SELECT pg_temp.refuses(format('UPDATE crm.sales_return SET exchange_rate = %L', v), 'sales_return_exchange_rate_check') FROM unnest('{0, -1, NaN, Infinity}'::text[]) v;
+ALTER TABLE crm.sales_return ENABLE TRIGGER crm_return_update;
 SELECT pg_temp.refuses($$DELETE FROM crm.sales_order WHERE sales_order_id = 1$$, 'sales_return_sales_order_id_fkey');
 SELECT pg_temp.refuses($$DELETE FROM crm.opportunity$$, 'sales_order_opportunity_id_fkey');
 SELECT is_empty('SELECT pg_temp.never_refused(tables) FROM my', 'each constraint has refused something');
@@ -113,15 +130,31 @@ SELECT is_empty('SELECT pg_temp.never_refused(tables) FROM my', 'each constraint
 UPDATE crm.sales_order SET opportunity_id = NULL;
 UPDATE crm.sales_order SET customer_id = 2 WHERE customer_id = 1;
 SELECT results_eq('SELECT customer_id, count(*) FROM (SELECT customer_id FROM crm.sales_order_item UNION ALL SELECT customer_id FROM crm.sales_return) x GROUP BY 1', 'VALUES (2::bigint, 8::bigint)', 'lines and returns go along');
+
+-- The rows alone, as a dump brings them back while the triggers are on
+CREATE TEMPORARY TABLE kept_order AS SELECT * FROM crm.sales_order;
+CREATE TEMPORARY TABLE kept_return AS SELECT * FROM crm.sales_return;
 DELETE FROM crm.sales_return;
 DELETE FROM crm.sales_order;
 SELECT is_empty('SELECT * FROM crm.sales_order_item', 'lines go with their order');
+DELETE FROM crm.currency_rate;
+INSERT INTO crm.sales_order (customer_id, sales_order_id, ordered_at, status, currency, exchange_rate, amount) SELECT customer_id, sales_order_id, ordered_at, status, currency, exchange_rate, amount FROM kept_order;
+INSERT INTO crm.sales_return (customer_id, sales_return_id, sales_order_id, returned_at, exchange_rate, amount) SELECT customer_id, sales_return_id, sales_order_id, returned_at, exchange_rate, amount FROM kept_return;
+SELECT set_eq('SELECT sales_order_id, base_amount FROM crm.sales_order', 'SELECT sales_order_id, base_amount FROM kept_order', 'orders come back as they were, without any rate in the table');
+SELECT set_eq('SELECT sales_return_id, base_amount FROM crm.sales_return', 'SELECT sales_return_id, base_amount FROM kept_return', 'and returns');
 
--- Without the extension the tables still take orders.
-SELECT lives_ok('DROP EXTENSION crm CASCADE', 'the extension is dropped');
-INSERT INTO crm.sales_order (customer_id, ordered_at, amount) VALUES (1, now(), 5);
-SELECT is((SELECT base_amount FROM crm.sales_order), 5::numeric, 'an order in the own currency needs no trigger');
-SELECT throws_ok($$INSERT INTO crm.sales_order (customer_id, ordered_at, amount, currency) VALUES (1, now(), 5, 'EUR')$$, '23514', NULL, 'one in a foreign currency needs its rate');
+-- Without the extension the tables still take orders and returns; when it is back, so are the rates.
+SET LOCAL client_min_messages = error;
+DROP EXTENSION crm CASCADE;
+DELETE FROM crm.sales_return;
+INSERT INTO crm.sales_order (customer_id, sales_order_id, ordered_at, amount) VALUES (1, 100, now(), 5);
+SELECT is((SELECT base_amount FROM crm.sales_order WHERE sales_order_id = 100), 5::numeric, 'an order in the own currency needs no trigger');
+SELECT pg_temp.refuses($$INSERT INTO crm.sales_order (customer_id, ordered_at, amount, currency) VALUES (1, now(), 5, 'EUR')$$, 'sales_order_check');
+INSERT INTO crm.sales_return (customer_id, sales_return_id, sales_order_id, returned_at, amount) VALUES (2, 100, 4, now(), 5);
+CREATE EXTENSION crm;
+SELECT is((SELECT count(*) > 0 FROM crm.setup() WHERE action = 'kept'), true, 'set up again');
+SELECT is((SELECT base_amount FROM crm.sales_return), 10::numeric, 'a return of the time between gets its rate');
+SELECT throws_ok('UPDATE crm.sales_return SET amount = 51', '23514', NULL, 'and the triggers are back');
 
 SELECT * FROM finish();
 ROLLBACK;

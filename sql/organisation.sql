@@ -1,5 +1,38 @@
 -- organisation: the firm itself, its regions, teams and agents, and what crm.grant_access() has given to whom.
 
+-- Sessions that change the same tree take turns, so that two of them cannot close a circle together. One whose snapshot is
+-- older than another's change fails at the lock of the row: no walk reads a parent that is not the parent any more.
+CREATE FUNCTION crm._tree() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	relation constant text := pg_catalog.format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME);
+	parent_of constant text := pg_catalog.format('SELECT t.parent_id FROM %s t WHERE t.%I = $1', relation, TG_ARGV[0])
+		|| CASE TG_OP WHEN 'UPDATE' THEN ' FOR SHARE' ELSE '' END;
+	above bigint := NEW.parent_id;
+	chain bigint[];
+BEGIN
+	PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('crm.tree ' || relation, 0));
+	EXECUTE pg_catalog.format('SELECT ARRAY[$1.%I]', TG_ARGV[0]) INTO chain USING NEW;
+	WHILE above IS NOT NULL LOOP
+		IF above = ANY (chain) THEN
+			RAISE EXCEPTION USING
+				ERRCODE = 'check_violation',
+				MESSAGE = pg_catalog.format('%s %s would be a part of itself', TG_TABLE_NAME, above),
+				DETAIL = pg_catalog.format('The chain of parents is %s.', pg_catalog.array_to_string(chain || above, ', ')),
+				HINT = 'Set parent_id of the topmost to NULL.',
+				SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'parent_id';
+		END IF;
+		chain := chain || above;
+		EXECUTE parent_of INTO above USING above;
+	END LOOP;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION crm._tree() IS 'trigger crm_tree on a table with parent_id: refuses a circle; its argument is the name of the key column';
+REVOKE ALL ON FUNCTION crm._tree() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._tree() TO @extowner@;
+
 CREATE FUNCTION crm._setup_050_organisation(partition_interactions boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -16,6 +49,8 @@ BEGIN
 		);
 		CREATE INDEX ON crm.region (parent_id);
 	END IF;
+	CREATE OR REPLACE TRIGGER crm_tree AFTER INSERT OR UPDATE OF region_id, parent_id ON crm.region
+		FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL) EXECUTE FUNCTION crm._tree('region_id');
 	PERFORM crm._describe('region', 'where the firm sells, a tree', $json${
 		"region_id": "its number",
 		"parent_id": "the region that it is a part of; NULL at the top",
@@ -33,6 +68,8 @@ BEGIN
 		);
 		CREATE INDEX ON crm.team (parent_id);
 	END IF;
+	CREATE OR REPLACE TRIGGER crm_tree AFTER INSERT OR UPDATE OF team_id, parent_id ON crm.team
+		FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL) EXECUTE FUNCTION crm._tree('team_id');
 	PERFORM crm._describe('team', 'who works with whom, a tree', $json${
 		"team_id": "its number",
 		"parent_id": "the team that it is a part of; NULL at the top",

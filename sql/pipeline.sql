@@ -46,7 +46,7 @@ BEGIN
 			outcome text NOT NULL,
 			PRIMARY KEY (pipeline_stage_id),
 			CONSTRAINT pipeline_stage_name_key UNIQUE (pipeline_id, name),
-			CONSTRAINT pipeline_stage_place_key UNIQUE (pipeline_id, place),
+			CONSTRAINT pipeline_stage_place_key UNIQUE (pipeline_id, place) DEFERRABLE,
 			CONSTRAINT pipeline_stage_pipeline_id_key UNIQUE (pipeline_id, pipeline_stage_id),
 			CONSTRAINT pipeline_stage_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES crm.pipeline,
 			CONSTRAINT pipeline_stage_name_check CHECK (name <> ''),
@@ -61,6 +61,8 @@ BEGIN
 		WHERE sales IS NOT NULL
 		ORDER BY s.place;
 	END IF;
+	CREATE OR REPLACE TRIGGER crm_outcome BEFORE UPDATE OF outcome ON crm.pipeline_stage
+		FOR EACH ROW WHEN (NEW.outcome <> OLD.outcome) EXECUTE FUNCTION crm._stage_outcome();
 	PERFORM crm._describe('pipeline_stage', 'the stages of a pipeline', $json${
 		"pipeline_stage_id": "its number",
 		"pipeline_id": "the pipeline that it belongs to",
@@ -248,6 +250,15 @@ BEGIN
 		PERFORM crm.track('crm.opportunity', customer => 'customer_id', kind => 'opportunity',
 			columns => '{pipeline_stage_id, amount, currency, probability, expected_close, owner_id, lost_reason_id}', direction => 'internal');
 	END IF;
+	CREATE OR REPLACE TRIGGER crm_stage_insert BEFORE INSERT ON crm.opportunity
+		FOR EACH ROW EXECUTE FUNCTION crm._opportunity();
+	CREATE OR REPLACE TRIGGER crm_stage_update
+		BEFORE UPDATE OF pipeline_id, pipeline_stage_id, stage_entered_at, closed_at, probability, lost_reason_id, currency, exchange_rate
+		ON crm.opportunity FOR EACH ROW EXECUTE FUNCTION crm._opportunity();
+	CREATE OR REPLACE TRIGGER crm_history_insert AFTER INSERT ON crm.opportunity
+		FOR EACH ROW EXECUTE FUNCTION crm._opportunity_history();
+	CREATE OR REPLACE TRIGGER crm_history_update AFTER UPDATE ON crm.opportunity
+		FOR EACH ROW WHEN (NEW.pipeline_stage_id <> OLD.pipeline_stage_id) EXECUTE FUNCTION crm._opportunity_history();
 	PERFORM crm._describe('opportunity', 'a deal that may be won or lost', $json${
 		"customer_id": "with whom",
 		"opportunity_id": "its number",
@@ -321,6 +332,8 @@ BEGIN
 		);
 		CREATE INDEX ON crm.opportunity_stage_history (pipeline_stage_id);
 	END IF;
+	CREATE OR REPLACE TRIGGER crm_known_row BEFORE INSERT ON crm.opportunity_stage_history
+		FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0) EXECUTE FUNCTION crm._stage_history_row();
 	PERFORM crm._describe('opportunity_stage_history', 'in which stages an opportunity stood, and how long; kept by a trigger', $json${
 		"customer_id": "with whom",
 		"opportunity_id": "the opportunity",
@@ -334,3 +347,128 @@ $$;
 COMMENT ON FUNCTION crm._make_opportunity() IS 'a part of crm._setup_180_pipeline(): opportunity, opportunity_item and opportunity_stage_history';
 REVOKE ALL ON FUNCTION crm._make_opportunity() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._make_opportunity() TO @extowner@;
+
+CREATE FUNCTION crm._opportunity() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	moved boolean;
+	stage record;
+	problem text;
+BEGIN
+	IF NEW.pipeline_stage_id IS NULL THEN
+		SELECT s.pipeline_id, s.pipeline_stage_id INTO NEW.pipeline_id, NEW.pipeline_stage_id
+		FROM crm.pipeline p
+		JOIN crm.pipeline_stage s ON s.pipeline_id = p.pipeline_id
+		WHERE CASE WHEN NEW.pipeline_id IS NULL THEN p.is_default ELSE p.pipeline_id = NEW.pipeline_id END
+		ORDER BY s.place
+		LIMIT 1;
+	END IF;
+	SELECT s.pipeline_id, s.name, s.outcome INTO stage
+	FROM crm.pipeline_stage s
+	WHERE s.pipeline_stage_id = NEW.pipeline_stage_id;
+	NEW.pipeline_id := coalesce(NEW.pipeline_id, stage.pipeline_id);
+	moved := NEW.pipeline_stage_id IS DISTINCT FROM OLD.pipeline_stage_id;
+
+	IF TG_OP = 'INSERT' THEN
+		IF NEW.currency IS NOT NULL AND NEW.exchange_rate IS NULL THEN
+			NEW.exchange_rate := crm._exchange_rate(NEW.currency, NEW.created_at::date);
+		END IF;
+	ELSE
+		IF NEW.currency IS NOT NULL AND NEW.exchange_rate IS NULL
+			OR NEW.currency IS DISTINCT FROM OLD.currency AND NEW.exchange_rate IS NOT DISTINCT FROM OLD.exchange_rate
+		THEN
+			NEW.exchange_rate := CASE WHEN NEW.currency IS NOT NULL THEN crm._exchange_rate(NEW.currency, CURRENT_DATE) END;
+		END IF;
+		-- What spoke of the stage before goes with it, unless it is given anew.
+		IF moved THEN
+			IF NEW.stage_entered_at = OLD.stage_entered_at THEN
+				NEW.stage_entered_at := greatest(pg_catalog.clock_timestamp(), OLD.stage_entered_at + interval '1 microsecond');
+			END IF;
+			IF NEW.closed_at = OLD.closed_at THEN
+				NEW.closed_at := NULL;
+			END IF;
+			IF NEW.lost_reason_id = OLD.lost_reason_id AND stage.outcome <> 'lost' THEN
+				NEW.lost_reason_id := NULL;
+			END IF;
+		END IF;
+	END IF;
+	IF stage.outcome <> 'open' THEN
+		NEW.closed_at := coalesce(NEW.closed_at, NEW.stage_entered_at);
+		NEW.probability := NULL;
+	END IF;
+
+	problem := CASE
+		WHEN NOT moved AND NEW.stage_entered_at <> OLD.stage_entered_at THEN 'stage_entered_at changes with the stage only'
+		WHEN NEW.stage_entered_at < OLD.stage_entered_at THEN 'an opportunity enters a stage after the one before'
+		WHEN NEW.closed_at IS NOT NULL AND stage.outcome = 'open' THEN 'an open opportunity has no closed_at'
+		WHEN NEW.lost_reason_id IS NOT NULL AND stage.outcome <> 'lost' THEN 'only a lost opportunity has a lost_reason_id'
+		END;
+	IF problem IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = problem,
+			DETAIL = pg_catalog.format('Opportunity %s of customer %s: stage "%s" is %s, entered at %s%s.', NEW.opportunity_id,
+				NEW.customer_id, stage.name, stage.outcome, NEW.stage_entered_at, ', before at ' || OLD.stage_entered_at),
+			SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION crm._opportunity() IS 'triggers crm_stage_insert and crm_stage_update: fills the stage, when it was entered and closed, and the exchange rate, when not given';
+REVOKE ALL ON FUNCTION crm._opportunity() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._opportunity() TO @extowner@;
+
+-- A row of the history that is there already came before its opportunity: it stays.
+CREATE FUNCTION crm._opportunity_history() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+BEGIN
+	IF TG_OP = 'UPDATE' THEN
+		UPDATE crm.opportunity_stage_history h
+		SET left_at = NEW.stage_entered_at
+		WHERE h.customer_id = NEW.customer_id AND h.opportunity_id = NEW.opportunity_id AND h.left_at IS NULL;
+	END IF;
+	INSERT INTO crm.opportunity_stage_history (customer_id, opportunity_id, entered_at, pipeline_stage_id, agent)
+	VALUES (NEW.customer_id, NEW.opportunity_id, NEW.stage_entered_at, NEW.pipeline_stage_id,
+		nullif(pg_catalog.current_setting('crm.agent', true), ''))
+	ON CONFLICT (customer_id, opportunity_id, entered_at) DO NOTHING;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION crm._opportunity_history() IS 'triggers crm_history_insert and crm_history_update: keeps crm.opportunity_stage_history';
+REVOKE ALL ON FUNCTION crm._opportunity_history() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._opportunity_history() TO @extowner@;
+
+-- Rows alone may be restored into tables with triggers: the one of the present stage is there when its opportunity is.
+CREATE FUNCTION crm._stage_history_row() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+BEGIN
+	UPDATE crm.opportunity_stage_history h
+	SET left_at = NEW.left_at, agent = NEW.agent
+	WHERE h.customer_id = NEW.customer_id AND h.opportunity_id = NEW.opportunity_id AND h.entered_at = NEW.entered_at
+		AND h.pipeline_stage_id = NEW.pipeline_stage_id;
+	RETURN CASE WHEN FOUND THEN NULL ELSE NEW END;
+END
+$$;
+COMMENT ON FUNCTION crm._stage_history_row() IS 'trigger crm_known_row: a row that a trigger has written already is not written twice';
+REVOKE ALL ON FUNCTION crm._stage_history_row() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._stage_history_row() TO @extowner@;
+
+CREATE FUNCTION crm._stage_outcome() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF EXISTS (SELECT FROM crm.opportunity o WHERE o.pipeline_id = NEW.pipeline_id AND o.pipeline_stage_id = NEW.pipeline_stage_id) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'restrict_violation',
+			MESSAGE = pg_catalog.format('stage "%s" has opportunities, so that it stays %s', OLD.name, OLD.outcome),
+			HINT = 'Add a stage, and move the opportunities there.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION crm._stage_outcome() IS 'trigger crm_outcome: the outcome of a stage stays while opportunities stand in it';
+REVOKE ALL ON FUNCTION crm._stage_outcome() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._stage_outcome() TO @extowner@;

@@ -16,6 +16,8 @@ BEGIN
 		);
 		CREATE INDEX ON crm.product_category (parent_id);
 	END IF;
+	CREATE OR REPLACE TRIGGER crm_tree AFTER INSERT OR UPDATE OF product_category_id, parent_id ON crm.product_category
+		FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL) EXECUTE FUNCTION crm._tree('product_category_id');
 	PERFORM crm._describe('product_category', 'kinds of products, a tree', $json${
 		"product_category_id": "its number",
 		"parent_id": "the category that it is a part of; NULL at the top",
@@ -83,3 +85,30 @@ AS $$ SELECT '{product_category, product, currency_rate}'::pg_catalog.text[] $$;
 COMMENT ON FUNCTION crm._relations_160_product() IS 'what crm._setup_160_product makes';
 REVOKE ALL ON FUNCTION crm._relations_160_product() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_160_product() TO @extowner@;
+
+-- Open to PUBLIC, as the triggers call it with the rights of whoever writes; it reads what the caller may read.
+CREATE FUNCTION crm._exchange_rate(currency text, day date) RETURNS numeric
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rate numeric := 1;
+	iso_day constant text := coalesce(pg_catalog.to_char(day, 'YYYY-MM-DD'), day::text);
+BEGIN
+	IF _exchange_rate.currency IS NOT NULL AND day IS NOT NULL THEN
+		SELECT r.rate INTO rate
+		FROM crm.currency_rate r
+		WHERE r.currency = _exchange_rate.currency AND r.valid_from <= day
+		ORDER BY r.valid_from DESC
+		LIMIT 1;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION USING
+				ERRCODE = 'foreign_key_violation',
+				MESSAGE = pg_catalog.format('currency "%s" has no rate on %s', _exchange_rate.currency, iso_day),
+				HINT = pg_catalog.format('INSERT INTO crm.currency_rate (currency, valid_from, rate) VALUES (%L, %L, ...), with the units of your own currency for one unit of it, or give exchange_rate.',
+					_exchange_rate.currency, iso_day);
+		END IF;
+	END IF;
+	RETURN rate;
+END
+$$;
+COMMENT ON FUNCTION crm._exchange_rate(text, date) IS 'the units of the firm''s own currency for one unit of a currency on a day; 1 for the own currency, which is NULL';

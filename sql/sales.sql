@@ -1,5 +1,48 @@
 -- sales: orders, their lines, and what came back.
 
+CREATE FUNCTION crm._sales_order_rate() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.exchange_rate := CASE WHEN NEW.currency IS NOT NULL THEN crm._exchange_rate(NEW.currency, NEW.ordered_at::date) END;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION crm._sales_order_rate() IS 'triggers crm_rate_insert and crm_rate_update: the exchange rate of the day of the order, when none is given';
+REVOKE ALL ON FUNCTION crm._sales_order_rate() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._sales_order_rate() TO @extowner@;
+
+-- The lock of the order makes sessions take turns. It looks up by key, whatever the planner has seen of the tables: a plan
+-- that was made when they were small would read the whole of them for each row.
+CREATE FUNCTION crm._returns() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+DECLARE
+	ordered numeric;
+	returned numeric;
+BEGIN
+	SELECT o.amount INTO ordered
+	FROM crm.sales_order o
+	WHERE o.customer_id = NEW.customer_id AND o.sales_order_id = NEW.sales_order_id
+	FOR NO KEY UPDATE;
+	SELECT coalesce(pg_catalog.sum(r.amount), 0) INTO returned
+	FROM crm.sales_return r
+	WHERE r.customer_id = NEW.customer_id AND r.sales_order_id = NEW.sales_order_id;
+	IF (returned <= ordered) IS NOT TRUE THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = pg_catalog.format('more is returned of order %s than it amounts to', NEW.sales_order_id),
+			DETAIL = pg_catalog.format('It amounts to %s, its returns to %s.', ordered, returned),
+			HINT = 'The amount of a return is in the currency of the order.',
+			SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'amount';
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION crm._returns() IS 'triggers crm_returns, crm_returns_insert and crm_returns_update: the returns of an order amount to no more than the order';
+REVOKE ALL ON FUNCTION crm._returns() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._returns() TO @extowner@;
+
 CREATE FUNCTION crm._setup_190_sales(partition_interactions boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -49,6 +92,14 @@ BEGIN
 		FROM crm._own_source() s
 		WHERE NOT EXISTS (SELECT FROM crm.source o WHERE o.name = 'crm');
 	END IF;
+	CREATE OR REPLACE TRIGGER crm_rate_insert BEFORE INSERT ON crm.sales_order
+		FOR EACH ROW WHEN (NEW.currency IS NOT NULL AND NEW.exchange_rate IS NULL) EXECUTE FUNCTION crm._sales_order_rate();
+	CREATE OR REPLACE TRIGGER crm_rate_update BEFORE UPDATE OF currency, exchange_rate ON crm.sales_order
+		FOR EACH ROW WHEN (NEW.currency IS NOT NULL AND NEW.exchange_rate IS NULL
+			OR NEW.currency IS DISTINCT FROM OLD.currency AND NEW.exchange_rate IS NOT DISTINCT FROM OLD.exchange_rate)
+		EXECUTE FUNCTION crm._sales_order_rate();
+	CREATE OR REPLACE TRIGGER crm_returns AFTER UPDATE OF amount ON crm.sales_order
+		FOR EACH ROW WHEN (NEW.amount < OLD.amount) EXECUTE FUNCTION crm._returns();
 	PERFORM crm._describe('sales_order', 'what customers ordered', $json${
 		"customer_id": "who ordered",
 		"sales_order_id": "its number",
@@ -120,6 +171,13 @@ BEGIN
 		PERFORM crm.track('crm.sales_return', customer => 'customer_id', kind => 'return',
 			occurred_at => 'returned_at', columns => '{amount, quantity}');
 	END IF;
+	CREATE OR REPLACE TRIGGER crm_returns_insert AFTER INSERT ON crm.sales_return
+		FOR EACH ROW WHEN (NEW.amount > 0) EXECUTE FUNCTION crm._returns();
+	-- When an order goes to another customer, the foreign key takes its returns along, from within a trigger.
+	CREATE OR REPLACE TRIGGER crm_returns_update AFTER UPDATE OF amount, customer_id, sales_order_id ON crm.sales_return
+		FOR EACH ROW WHEN (NEW.amount > OLD.amount OR NEW.sales_order_id <> OLD.sales_order_id
+			OR NEW.customer_id <> OLD.customer_id AND pg_catalog.pg_trigger_depth() = 0)
+		EXECUTE FUNCTION crm._returns();
 	PERFORM crm._describe('sales_return', 'what came back, and what was paid back for it', $json${
 		"customer_id": "who returned it",
 		"sales_return_id": "its number",
@@ -150,7 +208,7 @@ AS $function$
 FROM crm.sales_order o
 WHERE o.status OPERATOR(pg_catalog.<>) ALL ('{draft,cancelled}')
 UNION ALL
-SELECT r.customer_id, r.returned_at, r.amount OPERATOR(pg_catalog.*) -coalesce(o.exchange_rate, 1), r.sales_order_id
+SELECT r.customer_id, r.returned_at, OPERATOR(pg_catalog.-) (r.amount OPERATOR(pg_catalog.*) coalesce(o.exchange_rate, 1)), r.sales_order_id
 FROM crm.sales_return r
 JOIN crm.sales_order o ON o.customer_id OPERATOR(pg_catalog.=) r.customer_id AND o.sales_order_id OPERATOR(pg_catalog.=) r.sales_order_id
 WHERE o.status OPERATOR(pg_catalog.<>) ALL ('{draft,cancelled}')$sql$,

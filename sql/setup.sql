@@ -45,11 +45,15 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	id oid := pg_catalog.to_regclass('crm.' || pg_catalog.quote_ident(relation));
-	kind text := CASE (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = id) WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END;
 	column_name text;
 BEGIN
 	IF pg_catalog.obj_description(id, 'pg_class') IS NULL THEN
-		EXECUTE pg_catalog.format('COMMENT ON %s crm.%I IS %L', kind, relation, about);
+		-- Tried, not looked up: the catalogue as an older snapshot has it may not know the relation yet.
+		BEGIN
+			EXECUTE pg_catalog.format('COMMENT ON TABLE crm.%I IS %L', relation, about);
+		EXCEPTION WHEN wrong_object_type THEN
+			EXECUTE pg_catalog.format('COMMENT ON VIEW crm.%I IS %L', relation, about);
+		END;
 	END IF;
 	FOR column_name IN
 		SELECT a.attname
@@ -138,15 +142,20 @@ BEGIN
 			CONSTRAINT customer_attributes_check CHECK (pg_catalog.jsonb_typeof(attributes) = 'object')
 		);
 	END IF;
+	-- A transaction with an older snapshot may miss what the session before has just added.
 	IF crm._lacks_column('customer', 'owner_id') THEN
-		ALTER TABLE crm.customer ADD COLUMN owner_id bigint, ADD COLUMN region_id bigint, ADD COLUMN merged_into bigint,
-			ADD CONSTRAINT customer_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES crm.agent,
-			ADD CONSTRAINT customer_region_id_fkey FOREIGN KEY (region_id) REFERENCES crm.region,
-			ADD CONSTRAINT customer_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES crm.customer,
-			ADD CONSTRAINT customer_merged_into_check CHECK (merged_into <> customer_id);
-		CREATE INDEX ON crm.customer (owner_id);
-		CREATE INDEX ON crm.customer (region_id);
-		CREATE INDEX ON crm.customer (merged_into);
+		BEGIN
+			ALTER TABLE crm.customer ADD COLUMN owner_id bigint, ADD COLUMN region_id bigint, ADD COLUMN merged_into bigint,
+				ADD CONSTRAINT customer_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES crm.agent,
+				ADD CONSTRAINT customer_region_id_fkey FOREIGN KEY (region_id) REFERENCES crm.region,
+				ADD CONSTRAINT customer_merged_into_fkey FOREIGN KEY (merged_into) REFERENCES crm.customer,
+				ADD CONSTRAINT customer_merged_into_check CHECK (merged_into <> customer_id);
+			CREATE INDEX ON crm.customer (owner_id);
+			CREATE INDEX ON crm.customer (region_id);
+			CREATE INDEX ON crm.customer (merged_into);
+		EXCEPTION WHEN duplicate_column THEN
+			NULL;
+		END;
 	END IF;
 	PERFORM crm._describe('customer', 'persons and organisations', $json${
 		"customer_id": "the customer's number, the same in every table; never 0, which stands for an unknown customer",

@@ -68,6 +68,7 @@ DECLARE
 	own_path constant text := pg_catalog.current_setting('search_path');
 	relation text;
 	is_new boolean;
+	own_is_empty boolean := false;
 BEGIN
 	PERFORM crm._require_argument('name', map_source.name, false);
 	PERFORM crm._require_argument('make_default', make_default::text);
@@ -93,8 +94,13 @@ BEGIN
 			MESSAGE = pg_catalog.format('source "%s" is given nothing to read', map_source.name),
 			HINT = 'Give orders => (customer_id, ordered_at, amount), baskets => (basket_id, item_id) or events => (customer_id, occurred_at, event): the name of a table or view, or a query.';
 	END IF;
-	IF make_default THEN
-		UPDATE crm.source s SET is_default = false WHERE s.is_default AND s.name <> map_source.name;
+	-- The CRM's own tables, as long as they have no orders, leave the place to those of the application.
+	IF NOT make_default AND given[1] IS NOT NULL AND pg_catalog.to_regclass('crm.sales_order') IS NOT NULL THEN
+		EXECUTE 'SELECT NOT EXISTS (SELECT FROM crm.sales_order)' INTO own_is_empty;
+	END IF;
+	IF make_default OR own_is_empty THEN
+		UPDATE crm.source s SET is_default = false
+		WHERE s.is_default AND s.name <> map_source.name AND (make_default OR s.name = 'crm');
 	END IF;
 	IF is_new THEN
 		INSERT INTO crm.source (name, orders, baskets, events) VALUES (map_source.name, given[1], given[2], given[3]);

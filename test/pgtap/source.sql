@@ -25,8 +25,8 @@ SELECT results_eq($$SELECT * FROM crm.rfm_segments(as_of => '2026-01-01')$$, $$S
 SET LOCAL search_path = public;
 SELECT lives_ok($$SELECT * FROM crm.rfm('web', as_of => '2026-01-01')$$, 'a relation is stored qualified, so the reader''s search_path does not matter');
 SELECT lives_ok($$SELECT * FROM crm.rfm(NULL::uuid, 'uuid view', as_of => '2026-01-01')$$, 'nor for a view');
-SELECT results_eq('SELECT name, valid FROM crm.sources() ORDER BY 1', $$VALUES ('uuid view', true), ('uuids', true), ('web', true)$$, 'all are valid');
-SELECT results_eq($$SELECT (SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(sample) k) FROM crm.sources()$$, $$SELECT ARRAY['amount', 'customer_id', 'ordered_at'] FROM generate_series(1, 3)$$,
+SELECT results_eq('SELECT name, valid FROM crm.sources() WHERE name <> ''crm'' ORDER BY 1', $$VALUES ('uuid view', true), ('uuids', true), ('web', true)$$, 'all are valid');
+SELECT results_eq($$SELECT (SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(sample) k) FROM crm.sources() WHERE name <> 'crm'$$, $$SELECT ARRAY['amount', 'customer_id', 'ordered_at'] FROM generate_series(1, 3)$$,
 	'the sample is a row');
 SELECT is((SELECT columns FROM crm.sources() WHERE name = 'uuids'), ARRAY['customer_id uuid', 'ordered_at timestamp with time zone', 'amount numeric'], 'the columns have their types');
 

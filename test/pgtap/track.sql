@@ -6,6 +6,7 @@ CREATE SCHEMA test_track;
 SET LOCAL search_path = test_track, public;
 SELECT * FROM no_plan();
 SELECT lives_ok('SELECT crm.setup()', 'the CRM is set up');
+SELECT crm.untrack(t.relation::regclass) FROM crm.tracked t; -- the CRM's own tables
 
 -- Take what was logged since the last call, in the order of logging: action, customer, key, detail.
 CREATE FUNCTION logged() RETURNS text LANGUAGE sql AS $$

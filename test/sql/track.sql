@@ -47,6 +47,7 @@ SELECT fails(s) FROM unnest(ARRAY[
 	$$SELECT crm.prune_interactions('2024-01-01')$$]) s;
 
 SELECT count(*) > 0 FROM crm.setup();
+DO $$ BEGIN PERFORM crm.untrack(t.relation::regclass) FROM crm.tracked t; END $$; -- the CRM's own tables
 
 -- a session
 SELECT crm.track('orders', 'customer', kind => 'order', channel => 'web', occurred_at => 'placed_at', columns => '{total}');

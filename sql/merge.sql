@@ -55,7 +55,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('jsonb_build_object(%s)', string_agg(format('%L, t.%1$I', a.attname), ', ' ORDER BY k.place)
 			FILTER (WHERE a.attname <> column_name)),
-		coalesce(string_agg(format('t.%I OPERATOR(%I.%s) (r.key ->> %1$L)::%s', a.attname, n.nspname, o.oprname,
+		coalesce(string_agg(format('t.%1$I OPERATOR(%2$I.%3$s) (r.key ->> %1$L)::%4$s', a.attname, n.nspname, o.oprname,
 			format_type(a.atttypid, a.atttypmod)), ' AND ' ORDER BY k.place) FILTER (WHERE a.attname <> column_name), 'true')
 	FROM (
 		SELECT i.* FROM pg_index i
@@ -93,17 +93,17 @@ DECLARE
 BEGIN
 	FOR side IN
 		SELECT coalesce(string_agg(format(', %s%s AS k%s', pg_get_indexdef(i.indexrelid, k.place::int, true),
-				CASE WHEN k.collation <> 0 THEN ' COLLATE ' || k.collation::regcollation END, k.place), '')
+				CASE WHEN k.locale <> 0 THEN ' COLLATE ' || k.locale::regcollation END, k.place), '')
 				FILTER (WHERE k.number <> m.attnum), '') AS columns,
 			coalesce(string_agg(format('(s.k%1$s OPERATOR(%2$I.%3$s) d.k%1$s%4$s)', k.place, n.nspname, o.oprname,
-				CASE WHEN (to_jsonb(i) ->> 'indnullsnotdistinct')::boolean THEN format(' OR s.k%1$s IS NULL AND d.k%1$s IS NULL', k.place) END),
+				CASE WHEN to_jsonb(i) @> '{"indnullsnotdistinct": true}' THEN format(' OR s.k%1$s IS NULL AND d.k%1$s IS NULL', k.place) END),
 				' AND ') FILTER (WHERE k.number <> m.attnum), 'true') AS condition,
-			coalesce(' AND (' || pg_get_expr(i.indpred, target, true) || ')', '') AS predicate
+			coalesce(' AND (' || min(pg_get_expr(i.indpred, target, true)) || ')', '') AS predicate
 		FROM pg_attribute m
 		JOIN pg_index i ON i.indrelid = target AND i.indisunique AND i.indislive
 			AND m.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
 		CROSS JOIN LATERAL unnest((i.indkey::int2[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1],
-			(i.indcollation::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY k (number, class, collation, place)
+			(i.indcollation::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY k (number, class, locale, place)
 		JOIN pg_opclass c ON c.oid = k.class
 		JOIN pg_amop e ON e.amopfamily = c.opcfamily AND e.amopstrategy = 3
 			AND e.amoplefttype = c.opcintype AND e.amoprighttype = c.opcintype
@@ -112,7 +112,7 @@ BEGIN
 		WHERE m.attrelid = target AND m.attname = column_name
 			AND NOT EXISTS (SELECT FROM pg_attribute a
 				WHERE a.attrelid = target AND a.attidentity <> '' AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
-		GROUP BY i.indexrelid, i.indpred, i.*
+		GROUP BY i.indexrelid
 		ORDER BY i.indexrelid
 	LOOP
 		EXECUTE format($sql$
@@ -239,15 +239,15 @@ COMMENT ON FUNCTION crm._merge_fill(bigint, bigint) IS 'fills the empty fields o
 REVOKE ALL ON FUNCTION crm._merge_fill(bigint, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._merge_fill(bigint, bigint) TO @extowner@;
 
--- The locks of the ledger are taken in one order, as two merges may want the same two.
+-- The locks that the ledger's trigger takes are taken before in one order, as two merges may want the same two.
 CREATE FUNCTION crm._merge_points(giver bigint, taker bigint, at_most bigint, about text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	moved bigint;
 BEGIN
-	PERFORM crm._ledger_lock(c.customer_id)
-	FROM (SELECT u.customer_id FROM unnest(ARRAY[giver, taker]) u (customer_id) ORDER BY hashint8(u.customer_id) & 255) c;
+	PERFORM pg_advisory_xact_lock(hashtext('crm.loyalty_ledger'), l.number)
+	FROM (SELECT hashint8(u.customer_id) & 255 AS number FROM unnest(ARRAY[giver, taker]) u (customer_id) ORDER BY 1) l;
 	moved := least(crm.loyalty_balance(giver), at_most);
 	IF moved > 0 THEN
 		INSERT INTO crm.loyalty_ledger (customer_id, kind, points, reason)

@@ -79,11 +79,14 @@ COMMENT ON FUNCTION crm._row_key(regclass, text) IS 'the primary key of a table,
 REVOKE ALL ON FUNCTION crm._row_key(regclass, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._row_key(regclass, text) TO @extowner@;
 
+-- Here and where rows come back, statistics know nothing of the one customer whose rows are many: hash joins take the same
+-- time for any number.
+--
 -- A unique key that holds an identity column is left out: its rows differ, and where somebody gave two customers the same
 -- number by hand, the unique key itself stops the merge rather than a row be removed.
 CREATE FUNCTION crm._merge_collisions(merge bigint, relation text, target regclass, column_name text, survivor bigint, duplicate bigint)
 RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off
 AS $$
 DECLARE
 	key constant text := (crm._row_key(target, column_name)).key;
@@ -333,7 +336,7 @@ BEGIN
 		AND after ? f.attname::text AND after -> f.attname IS DISTINCT FROM before -> f.attname;
 	EXECUTE format($sql$
 		WITH was AS MATERIALIZED (
-			SELECT concat_ws(', '%2$s) AS changed
+			SELECT concat_ws(', ', NULL%2$s) AS changed
 			FROM crm.customer s, jsonb_populate_record(NULL::crm.customer, $3) a
 			WHERE s.customer_id = $1
 		)
@@ -355,7 +358,7 @@ GRANT EXECUTE ON FUNCTION crm._unmerge_fill(bigint, jsonb, jsonb) TO @extowner@;
 -- What was moved last comes back first, as a table with two columns for customers has changed twice; the tables are gone
 -- through in the order of the merge otherwise.
 CREATE FUNCTION crm._unmerge_moved(merge bigint, survivor bigint, duplicate bigint) RETURNS TABLE (relation text, rows bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_nestloop = off
 AS $$
 #variable_conflict use_column
 DECLARE

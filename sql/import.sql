@@ -51,20 +51,20 @@ BEGIN
 			nullif(btrim(regexp_replace(l.value ->> 'name', '\s+', ' ', 'g')), '') AS name,
 			coalesce(nullif(lower(btrim(l.value ->> 'kind')), ''), 'person') AS kind,
 			l.value ->> 'mail' AS mail, l.value ->> 'phone' AS phone,
-			nullif(btrim(l.value ->> 'birthday'), '') AS born
+			nullif(btrim(l.value ->> 'birthday'), '') AS born,
+			CASE WHEN l.value ->> 'birthday' ~ '^\s*\d{4}-(0[1-9]|1[0-2])-[0-3]\d($|[T\s])' AND l.value ->> 'birthday' !~ '^\s*0000'
+				THEN left(ltrim(l.value ->> 'birthday'), 10) END AS day
 		FROM unnest(list) WITH ORDINALITY l (value, place)
 	), first AS (
 		SELECT g.external_id, min(g.place) AS place FROM given g GROUP BY g.external_id
 	), read AS MATERIALIZED (
 		SELECT g.*, f.place AS first, m.normalised AS mail_key, m.is_good AS mail_good, p.normalised AS phone_key,
-			CASE WHEN d.part IS NOT NULL AND d.part[1]::int >= 1 AND d.part[2]::int BETWEEN 1 AND 12
-				AND d.part[3]::int BETWEEN 1 AND extract(day FROM make_date(d.part[1]::int, d.part[2]::int, 1) + interval '1 month - 1 day')
-				THEN make_date(d.part[1]::int, d.part[2]::int, d.part[3]::int) END AS birthday
+			CASE WHEN right(g.day, 2)::int BETWEEN 1 AND extract(day FROM (left(g.day, 7) || '-01')::date + interval '1 month - 1 day')
+				THEN g.day::date END AS birthday
 		FROM given g
 		LEFT JOIN first f ON f.external_id = g.external_id
 		LEFT JOIN crm._read_contacts('mail', ARRAY(SELECT o.mail FROM given o ORDER BY o.place)) m ON m.place = g.place
 		LEFT JOIN crm._read_contacts('phone', ARRAY(SELECT o.phone FROM given o ORDER BY o.place)) p ON p.place = g.place
-		CROSS JOIN LATERAL (SELECT regexp_match(g.born, '^(\d{4})-(\d{2})-(\d{2})(?:$|[T ])') AS part) d
 	)
 	SELECT r.place, r.external_id, r.name, r.kind,
 		CASE WHEN r.mail_key IS NOT NULL THEN r.mail END, r.mail_key,

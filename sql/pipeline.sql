@@ -356,7 +356,7 @@ DECLARE
 	stage record;
 	problem text;
 BEGIN
-	IF NEW.pipeline_stage_id IS NULL THEN
+	IF TG_OP = 'INSERT' AND NEW.pipeline_stage_id IS NULL THEN
 		SELECT s.pipeline_id, s.pipeline_stage_id INTO NEW.pipeline_id, NEW.pipeline_stage_id
 		FROM crm.pipeline p
 		JOIN crm.pipeline_stage s ON s.pipeline_id = p.pipeline_id
@@ -367,7 +367,9 @@ BEGIN
 	SELECT s.pipeline_id, s.name, s.outcome INTO stage
 	FROM crm.pipeline_stage s
 	WHERE s.pipeline_stage_id = NEW.pipeline_stage_id;
-	NEW.pipeline_id := coalesce(NEW.pipeline_id, stage.pipeline_id);
+	IF TG_OP = 'INSERT' THEN
+		NEW.pipeline_id := coalesce(NEW.pipeline_id, stage.pipeline_id);
+	END IF;
 	moved := NEW.pipeline_stage_id IS DISTINCT FROM OLD.pipeline_stage_id;
 
 	IF TG_OP = 'INSERT' THEN

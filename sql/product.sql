@@ -88,11 +88,11 @@ GRANT EXECUTE ON FUNCTION crm._relations_160_product() TO @extowner@;
 
 -- Open to PUBLIC, as the triggers call it with the rights of whoever writes; it reads what the caller may read.
 CREATE FUNCTION crm._exchange_rate(currency text, day date) RETURNS numeric
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
 	rate numeric := 1;
-	iso_day constant text := coalesce(pg_catalog.to_char(day, 'YYYY-MM-DD'), day::text);
+	iso_day text;
 BEGIN
 	IF _exchange_rate.currency IS NOT NULL AND day IS NOT NULL THEN
 		SELECT r.rate INTO rate
@@ -101,6 +101,7 @@ BEGIN
 		ORDER BY r.valid_from DESC
 		LIMIT 1;
 		IF NOT FOUND THEN
+			iso_day := coalesce(pg_catalog.to_char(day, 'YYYY-MM-DD'), day::text);
 			RAISE EXCEPTION USING
 				ERRCODE = 'foreign_key_violation',
 				MESSAGE = pg_catalog.format('currency "%s" has no rate on %s', _exchange_rate.currency, iso_day),

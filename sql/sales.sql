@@ -12,36 +12,78 @@ COMMENT ON FUNCTION crm._sales_order_rate() IS 'triggers crm_rate_insert and crm
 REVOKE ALL ON FUNCTION crm._sales_order_rate() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._sales_order_rate() TO @extowner@;
 
--- The lock of the order makes sessions take turns. It looks up by key, whatever the planner has seen of the tables: a plan
--- that was made when they were small would read the whole of them for each row.
-CREATE FUNCTION crm._returns() RETURNS trigger
+-- The lock of the order makes sessions take turns. It and the other look up by key, whatever the planner has seen of the
+-- tables: a plan that was made when they were small would read the whole of them for each row.
+CREATE FUNCTION crm._sales_return() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
-	ordered numeric;
+	o record;
 	returned numeric;
 BEGIN
-	SELECT o.amount INTO ordered
-	FROM crm.sales_order o
-	WHERE o.customer_id = NEW.customer_id AND o.sales_order_id = NEW.sales_order_id
+	SELECT s.amount, s.exchange_rate, s.status INTO o
+	FROM crm.sales_order s
+	WHERE s.customer_id = NEW.customer_id AND s.sales_order_id = NEW.sales_order_id
 	FOR NO KEY UPDATE;
-	SELECT coalesce(pg_catalog.sum(r.amount), 0) INTO returned
+	IF FOUND THEN
+		NEW.exchange_rate := o.exchange_rate;
+		SELECT coalesce(pg_catalog.sum(r.amount), 0) + NEW.amount INTO returned
+		FROM crm.sales_return r
+		WHERE r.customer_id = NEW.customer_id AND r.sales_order_id = NEW.sales_order_id
+			AND r.sales_return_id <> NEW.sales_return_id;
+		IF NEW.amount >= 0 AND NEW.amount < 'Infinity' THEN
+			PERFORM crm._require_returnable(NEW.sales_order_id, o.status, o.amount, returned);
+		END IF;
+	END IF;
+	RETURN NEW; -- where there is no such order, or amount, the constraints speak
+END
+$$;
+COMMENT ON FUNCTION crm._sales_return() IS 'triggers crm_return_insert and crm_return_update: a return has the exchange rate of its order, and all its returns amount to no more than the order';
+REVOKE ALL ON FUNCTION crm._sales_return() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._sales_return() TO @extowner@;
+
+CREATE FUNCTION crm._returned_order() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+DECLARE
+	returned numeric;
+BEGIN
+	SELECT pg_catalog.sum(r.amount) INTO returned
 	FROM crm.sales_return r
 	WHERE r.customer_id = NEW.customer_id AND r.sales_order_id = NEW.sales_order_id;
-	IF (returned <= ordered) IS NOT TRUE THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'check_violation',
-			MESSAGE = pg_catalog.format('more is returned of order %s than it amounts to', NEW.sales_order_id),
-			DETAIL = pg_catalog.format('It amounts to %s, its returns to %s.', ordered, returned),
-			HINT = 'The amount of a return is in the currency of the order.',
-			SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = 'amount';
+	IF returned IS NOT NULL THEN
+		PERFORM crm._require_returnable(NEW.sales_order_id, NEW.status, NEW.amount, returned);
+		UPDATE crm.sales_return r
+		SET exchange_rate = NEW.exchange_rate
+		WHERE r.customer_id = NEW.customer_id AND r.sales_order_id = NEW.sales_order_id
+			AND r.exchange_rate IS DISTINCT FROM NEW.exchange_rate;
 	END IF;
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION crm._returns() IS 'triggers crm_returns, crm_returns_insert and crm_returns_update: the returns of an order amount to no more than the order';
-REVOKE ALL ON FUNCTION crm._returns() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._returns() TO @extowner@;
+COMMENT ON FUNCTION crm._returned_order() IS 'trigger crm_returned: an order with returns stays a sale, of no less than they amount to, and hands its exchange rate on to them';
+REVOKE ALL ON FUNCTION crm._returned_order() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._returned_order() TO @extowner@;
+
+CREATE FUNCTION crm._require_returnable(sales_order_id bigint, status text, amount numeric, returned numeric) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF status IN ('draft', 'cancelled') THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = pg_catalog.format('order %s cannot be %s and have returns', sales_order_id, status),
+			HINT = 'What is no sale cannot come back: keep the order as it was, and return what is left of it.';
+	ELSIF returned > amount THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'check_violation',
+			MESSAGE = pg_catalog.format('more is returned of order %s than it amounts to', sales_order_id),
+			DETAIL = pg_catalog.format('It amounts to %s, its returns to %s.', amount, returned),
+			HINT = 'The amount of a return is in the currency of its order.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION crm._require_returnable(bigint, text, numeric, numeric) IS 'raises the error for returns that an order cannot have; open to PUBLIC for the triggers that call it as whoever writes';
 
 CREATE FUNCTION crm._setup_190_sales(partition_interactions boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -98,8 +140,10 @@ BEGIN
 		FOR EACH ROW WHEN (NEW.currency IS NOT NULL AND NEW.exchange_rate IS NULL
 			OR NEW.currency IS DISTINCT FROM OLD.currency AND NEW.exchange_rate IS NOT DISTINCT FROM OLD.exchange_rate)
 		EXECUTE FUNCTION crm._sales_order_rate();
-	CREATE OR REPLACE TRIGGER crm_returns AFTER UPDATE OF amount ON crm.sales_order
-		FOR EACH ROW WHEN (NEW.amount < OLD.amount) EXECUTE FUNCTION crm._returns();
+	CREATE OR REPLACE TRIGGER crm_returned AFTER UPDATE OF amount, currency, exchange_rate, status ON crm.sales_order
+		FOR EACH ROW WHEN (NEW.amount < OLD.amount OR NEW.exchange_rate IS DISTINCT FROM OLD.exchange_rate
+			OR NEW.status IN ('draft', 'cancelled') AND NEW.status <> OLD.status)
+		EXECUTE FUNCTION crm._returned_order();
 	PERFORM crm._describe('sales_order', 'what customers ordered', $json${
 		"customer_id": "who ordered",
 		"sales_order_id": "its number",
@@ -157,13 +201,16 @@ BEGIN
 			product_id bigint,
 			returned_at timestamptz NOT NULL,
 			quantity numeric,
+			exchange_rate numeric,
 			amount numeric NOT NULL,
+			base_amount numeric GENERATED ALWAYS AS (amount * coalesce(exchange_rate, 1)) STORED,
 			reason text,
 			PRIMARY KEY (customer_id, sales_return_id),
 			CONSTRAINT sales_return_sales_order_id_fkey FOREIGN KEY (customer_id, sales_order_id)
 				REFERENCES crm.sales_order ON UPDATE CASCADE,
 			CONSTRAINT sales_return_product_id_fkey FOREIGN KEY (product_id) REFERENCES crm.product,
 			CONSTRAINT sales_return_quantity_check CHECK (quantity > 0 AND quantity < 'Infinity'),
+			CONSTRAINT sales_return_exchange_rate_check CHECK (exchange_rate > 0 AND exchange_rate < 'Infinity'),
 			CONSTRAINT sales_return_amount_check CHECK (amount >= 0 AND amount < 'Infinity')
 		);
 		CREATE INDEX ON crm.sales_return (customer_id, sales_order_id);
@@ -171,13 +218,24 @@ BEGIN
 		PERFORM crm.track('crm.sales_return', customer => 'customer_id', kind => 'return',
 			occurred_at => 'returned_at', columns => '{amount, quantity}');
 	END IF;
-	CREATE OR REPLACE TRIGGER crm_returns_insert AFTER INSERT ON crm.sales_return
-		FOR EACH ROW WHEN (NEW.amount > 0) EXECUTE FUNCTION crm._returns();
-	-- When an order goes to another customer, the foreign key takes its returns along, from within a trigger.
-	CREATE OR REPLACE TRIGGER crm_returns_update AFTER UPDATE OF amount, customer_id, sales_order_id ON crm.sales_return
+	-- Returns that came while the extension was dropped have no rate.
+	IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+		WHERE t.tgrelid = 'crm.sales_return'::regclass AND t.tgname = 'crm_return_insert')
+	THEN
+		UPDATE crm.sales_return r
+		SET exchange_rate = o.exchange_rate
+		FROM crm.sales_order o
+		WHERE o.customer_id = r.customer_id AND o.sales_order_id = r.sales_order_id
+			AND r.exchange_rate IS DISTINCT FROM o.exchange_rate;
+	END IF;
+	CREATE OR REPLACE TRIGGER crm_return_insert BEFORE INSERT ON crm.sales_return
+		FOR EACH ROW EXECUTE FUNCTION crm._sales_return();
+	-- When an order changes, its returns follow from within a trigger: its rate, and its customer by the foreign key.
+	CREATE OR REPLACE TRIGGER crm_return_update BEFORE UPDATE OF amount, exchange_rate, customer_id, sales_order_id ON crm.sales_return
 		FOR EACH ROW WHEN (NEW.amount > OLD.amount OR NEW.sales_order_id <> OLD.sales_order_id
-			OR NEW.customer_id <> OLD.customer_id AND pg_catalog.pg_trigger_depth() = 0)
-		EXECUTE FUNCTION crm._returns();
+			OR (NEW.customer_id <> OLD.customer_id OR NEW.exchange_rate IS DISTINCT FROM OLD.exchange_rate)
+				AND pg_catalog.pg_trigger_depth() = 0)
+		EXECUTE FUNCTION crm._sales_return();
 	PERFORM crm._describe('sales_return', 'what came back, and what was paid back for it', $json${
 		"customer_id": "who returned it",
 		"sales_return_id": "its number",
@@ -185,7 +243,9 @@ BEGIN
 		"product_id": "the product",
 		"returned_at": "when it came back",
 		"quantity": "how many",
+		"exchange_rate": "that of the order",
 		"amount": "what was paid back, in the currency of the order; in all not more than the order's amount",
+		"base_amount": "what was paid back, in the firm's own currency",
 		"reason": "why"}$json$);
 END
 $$;
@@ -200,7 +260,8 @@ COMMENT ON FUNCTION crm._relations_190_sales() IS 'what crm._setup_190_sales mak
 REVOKE ALL ON FUNCTION crm._relations_190_sales() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_190_sales() TO @extowner@;
 
--- Analytics run these texts with the caller's search_path: operators are qualified too.
+-- Analytics run these texts with the caller's search_path: operators are qualified too. Returns have their own amount in
+-- the firm's currency, and belong to sales only, so that orders are read once and not joined.
 CREATE FUNCTION crm._own_source() RETURNS TABLE (orders text, baskets text, events text)
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -208,10 +269,9 @@ AS $function$
 FROM crm.sales_order o
 WHERE o.status OPERATOR(pg_catalog.<>) ALL ('{draft,cancelled}')
 UNION ALL
-SELECT r.customer_id, r.returned_at, OPERATOR(pg_catalog.-) (r.amount OPERATOR(pg_catalog.*) coalesce(o.exchange_rate, 1)), r.sales_order_id
+SELECT r.customer_id, r.returned_at, OPERATOR(pg_catalog.-) r.base_amount, r.sales_order_id
 FROM crm.sales_return r
-JOIN crm.sales_order o ON o.customer_id OPERATOR(pg_catalog.=) r.customer_id AND o.sales_order_id OPERATOR(pg_catalog.=) r.sales_order_id
-WHERE o.status OPERATOR(pg_catalog.<>) ALL ('{draft,cancelled}')$sql$,
+WHERE r.amount OPERATOR(pg_catalog.>) 0$sql$,
 		$sql$SELECT i.sales_order_id AS basket_id, p.sku AS item_id, i.amount OPERATOR(pg_catalog.*) coalesce(o.exchange_rate, 1) AS amount
 FROM crm.sales_order_item i
 JOIN crm.sales_order o ON o.customer_id OPERATOR(pg_catalog.=) i.customer_id AND o.sales_order_id OPERATOR(pg_catalog.=) i.sales_order_id

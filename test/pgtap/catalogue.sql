@@ -3,9 +3,9 @@ BEGIN;
 
 -- Private functions that everybody may execute all the same: the reports run their queries as the caller, and so does
 -- crm.sources(); functions that are open check their arguments, and triggers look up
--- rates, as whoever writes.
+-- rates and check amounts as whoever writes.
 CREATE TEMPORARY TABLE allowed (function_name text) ON COMMIT DROP;
-INSERT INTO allowed VALUES ('_collect'), ('_period_number'), ('_source_probe'), ('_require_argument'), ('_require_table'), ('_exchange_rate');
+INSERT INTO allowed VALUES ('_collect'), ('_period_number'), ('_source_probe'), ('_require_argument'), ('_require_table'), ('_exchange_rate'), ('_require_returnable');
 
 CREATE TEMPORARY VIEW member AS
 SELECT d.classid, d.objid, i.type, i.identity

@@ -44,6 +44,8 @@ BEGIN
 		"parent_id": "the campaign that it is a part of",
 		"attributes": "free fields, a JSON object",
 		"created_at": "when this row was made"}$json$);
+	CREATE OR REPLACE TRIGGER crm_tree AFTER INSERT OR UPDATE OF campaign_id, parent_id ON crm.campaign
+	FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL) EXECUTE FUNCTION crm._tree('campaign_id');
 
 	IF to_regclass('crm.campaign_cost') IS NULL THEN
 		CREATE TABLE crm.campaign_cost (

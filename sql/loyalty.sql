@@ -101,7 +101,7 @@ GRANT EXECUTE ON FUNCTION crm._relations_230_loyalty() TO @extowner@;
 
 -- Sessions that write entries of one customer take turns: each sees the balance that the one before left. Customers share
 -- 256 locks, so that a statement over many of them stays within the lock table. Where a session reads an older snapshot
--- (REPEATABLE READ), the primary key stops it.
+-- (REPEATABLE READ), the primary key stops it, which crm.loyalty_earn() and crm.loyalty_redeem() make a serialization failure.
 --
 -- Entries that come with number and balance, as those of a dump do, must fit their neighbours. Only the owner of the ledger
 -- may leave a gap, as a dump may hold the later entry first; it closes when the earlier one comes.
@@ -216,6 +216,11 @@ BEGIN
 	VALUES (customer, 'earn', loyalty_earn.points, sales_order, loyalty_earn.reason)
 	RETURNING l.balance INTO result;
 	RETURN result;
+EXCEPTION WHEN unique_violation THEN
+	RAISE EXCEPTION USING
+		ERRCODE = 'serialization_failure',
+		MESSAGE = format('another transaction has changed the points of customer %s', customer),
+		HINT = 'Try again.';
 END
 $$;
 COMMENT ON FUNCTION crm.loyalty_earn(bigint, bigint, text, bigint) IS 'gives points to a customer; returns the balance';
@@ -233,6 +238,11 @@ BEGIN
 	VALUES (customer, 'redeem', -loyalty_redeem.points, sales_order, loyalty_redeem.reason)
 	RETURNING l.balance INTO result;
 	RETURN result;
+EXCEPTION WHEN unique_violation THEN
+	RAISE EXCEPTION USING
+		ERRCODE = 'serialization_failure',
+		MESSAGE = format('another transaction has changed the points of customer %s', customer),
+		HINT = 'Try again.';
 END
 $$;
 COMMENT ON FUNCTION crm.loyalty_redeem(bigint, bigint, text, bigint) IS 'takes points from a customer who has them; returns the balance';

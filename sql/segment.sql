@@ -81,8 +81,16 @@ BEGIN
 	END IF;
 	statement := format(E'SELECT DISTINCT q.customer_id::pg_catalog.int8 FROM (%s\n) q WHERE q.customer_id IS NOT NULL',
 		regexp_replace(segment.query, '[;\s]+$', ''));
-	OPEN probe FOR EXECUTE statement;
-	CLOSE probe;
+	BEGIN
+		OPEN probe FOR EXECUTE statement;
+		CLOSE probe;
+	EXCEPTION WHEN OTHERS THEN
+		RAISE EXCEPTION USING
+			ERRCODE = SQLSTATE,
+			MESSAGE = SQLERRM,
+			DETAIL = format('The query of segment "%s" cannot be run.', segment_members.name),
+			HINT = 'It must be one SELECT that gives a column customer_id, with schema-qualified names.';
+	END;
 	RETURN QUERY EXECUTE statement;
 END
 $$;

@@ -61,6 +61,9 @@ SELECT is_empty('SELECT * FROM crm.campaign_member WHERE campaign_id = 2', 'and 
 SELECT throws_ok('DELETE FROM crm.campaign WHERE campaign_id = 1', '23503', NULL, 'one with events stays');
 SELECT lives_ok($$INSERT INTO crm.campaign (name, starts_at) VALUES ('endless', now())$$, 'a campaign needs no end');
 
+SELECT throws_ok('UPDATE crm.campaign SET parent_id = 3 WHERE campaign_id = 1', '23514', 'campaign 1 would be a part of itself', 'a campaign is no part of its parts');
+SELECT throws_ok('UPDATE crm.campaign SET parent_id = 1 WHERE campaign_id = 1', '23514', 'campaign 1 would be a part of itself', 'nor of itself');
+
 -- Holdouts
 SELECT throws_ok(format($$INSERT INTO crm.campaign_event (customer_id, campaign_id, occurred_at, event) VALUES (2, 1, now(), %L)$$, e), '23514',
 	'customer 2 is held out of campaign 1', 'a holdout gets no ' || e)

@@ -185,6 +185,20 @@ COMMENT ON FUNCTION crm._row_security_is_on() IS 'whether crm.setup(row_security
 REVOKE ALL ON FUNCTION crm._row_security_is_on() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._row_security_is_on() TO @extowner@;
 
+CREATE FUNCTION crm._sees_part() RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF row_security_active('crm.customer') AND EXISTS (SELECT FROM pg_policy p
+		WHERE p.polrelid = to_regclass('crm.customer') AND p.polname = 'crm_own')
+	THEN
+		RETURN NOT (SELECT v.sees_all FROM crm.visibility v);
+	END IF;
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION crm._sees_part() IS 'whether row security keeps customers from the current role; open to PUBLIC for the functions that are';
+
 -- Two policies a table: crm_all names those who see everything, so that the planner has no condition for them at all (a
 -- condition with a look-up of the customer would take their parallel plans away); crm_own is for everybody else.
 CREATE FUNCTION crm._policy_roles(id oid) RETURNS oid[]

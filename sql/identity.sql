@@ -115,13 +115,9 @@ BEGIN
 			ORDER BY 1);
 		EXIT WHEN missing = '{}';
 		-- Somebody who does not see everything must see the new customer before a key can be given to it.
-		IF pg_catalog.row_security_active('crm.customer_identity') AND EXISTS (SELECT FROM pg_catalog.pg_policy p
-			WHERE p.polrelid = 'crm.customer_identity'::pg_catalog.regclass AND p.polname = 'crm_own')
-		THEN
-			IF NOT (SELECT v.sees_all FROM crm.visibility v) THEN
-				PERFORM crm._create_own_customers(resolve_customers.source, missing);
-				EXIT;
-			END IF;
+		IF crm._sees_part() THEN
+			PERFORM crm._create_own_customers(resolve_customers.source, missing);
+			EXIT;
 		END IF;
 		sequence := pg_catalog.pg_get_serial_sequence('crm.customer', 'customer_id');
 		WITH created AS (
@@ -164,10 +160,13 @@ BEGIN
 		SELECT r.customer_id INTO found_id
 		FROM crm.resolve_customers(resolve_customer.source, ARRAY[resolve_customer.external_id]) r;
 		IF found_id IS NULL THEN
-			RAISE EXCEPTION USING
-				ERRCODE = 'insufficient_privilege',
-				MESSAGE = pg_catalog.format('source "%s" knows a customer by that key already, whom the current role does not see', resolve_customer.source),
-				HINT = 'SELECT * FROM crm.visibility shows what it sees.';
+			IF crm._sees_part() THEN
+				RAISE EXCEPTION USING
+					ERRCODE = 'insufficient_privilege',
+					MESSAGE = pg_catalog.format('source "%s" knows by that key a customer whom the current role does not see', resolve_customer.source),
+					HINT = 'SELECT * FROM crm.visibility shows what it sees.';
+			END IF;
+			RAISE EXCEPTION 'crm internal: the new row of crm.customer_identity cannot be seen';
 		END IF;
 	END IF;
 	RETURN found_id;

@@ -225,3 +225,16 @@ AS $$ SELECT '{customer_360, purchase_history, customer_portrait}'::text[] $$;
 COMMENT ON FUNCTION crm._relations_300_customer_views() IS 'what crm._setup_300_customer_views makes';
 REVOKE ALL ON FUNCTION crm._relations_300_customer_views() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_300_customer_views() TO @extowner@;
+
+CREATE FUNCTION crm._access_300_customer_views() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"customer_360": {"scope": "view", "personal": {"name": "name", "birthday": "birthday", "mail": "mail", "phone": "phone",
+			"identities": "json", "owner": "name"}},
+		"purchase_history": {"scope": "view", "personal": {"reason": "text"}},
+		"customer_portrait": {"scope": "view"}}}$json$::jsonb
+$$;
+COMMENT ON FUNCTION crm._access_300_customer_views() IS 'access to what crm._setup_300_customer_views makes';
+REVOKE ALL ON FUNCTION crm._access_300_customer_views() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_300_customer_views() TO @extowner@;

@@ -297,3 +297,17 @@ AS $$ SELECT '{sales_funnel, campaign_results, ticket_response, open_tasks}'::te
 COMMENT ON FUNCTION crm._relations_310_process_views() IS 'what crm._setup_310_process_views makes';
 REVOKE ALL ON FUNCTION crm._relations_310_process_views() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_310_process_views() TO @extowner@;
+
+CREATE FUNCTION crm._access_310_process_views() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"sales_funnel": {"scope": "view"},
+		"campaign_results": {"scope": "view"},
+		"ticket_response": {"scope": "view", "personal": {"subject": "text", "owner": "name"}},
+		"open_tasks": {"scope": "view", "through": "task",
+			"personal": {"subject": "text", "customer": "name", "assignee": "name", "reference_key": "text"}}}}$json$::jsonb
+$$;
+COMMENT ON FUNCTION crm._access_310_process_views() IS 'access to what crm._setup_310_process_views makes';
+REVOKE ALL ON FUNCTION crm._access_310_process_views() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_310_process_views() TO @extowner@;

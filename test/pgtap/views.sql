@@ -222,14 +222,16 @@ ROLLBACK TO by_hand;
 
 -- ---- brought up to date ----
 CREATE ROLE crm_views_reader;
-DROP VIEW crm.open_tasks;
+DROP VIEW crm.open_tasks, crm.open_tasks_masked;
 CREATE VIEW crm.open_tasks AS SELECT 1 AS of_before;
+CREATE VIEW crm.open_tasks_masked AS SELECT of_before FROM crm.open_tasks;
 GRANT SELECT ON crm.open_tasks TO crm_views_reader WITH GRANT OPTION;
 CREATE VIEW public.crm_views_mine AS SELECT of_before FROM crm.open_tasks;
 SELECT throws_ok('SELECT crm.setup()', '2BP01', 'the view crm.open_tasks gets other columns, and other objects depend on it', 'what depends on a view with other columns stops');
 DROP VIEW public.crm_views_mine;
 SELECT lives_ok('SELECT crm.setup()', 'and is asked to step aside');
 SELECT has_column('crm', 'open_tasks', 'is_overdue', 'the view has its columns');
+SELECT has_column('crm', 'open_tasks_masked', 'is_overdue', 'and so has its masked form');
 SELECT ok(has_table_privilege('crm_views_reader', 'crm.open_tasks', 'SELECT WITH GRANT OPTION'), 'and its readers');
 COMMENT ON COLUMN crm.open_tasks.subject IS 'mine';
 SELECT crm.setup();

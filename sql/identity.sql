@@ -70,13 +70,17 @@ AS $$
 DECLARE
 	key text;
 	made bigint;
+	relation text;
 BEGIN
 	FOREACH key IN ARRAY external_ids LOOP
 		BEGIN
 			INSERT INTO crm.customer AS c DEFAULT VALUES RETURNING c.customer_id INTO made;
 			INSERT INTO crm.customer_identity (source, external_id, customer_id) VALUES (_create_own_customers.source, key, made);
 		EXCEPTION WHEN unique_violation THEN
-			NULL;
+			GET STACKED DIAGNOSTICS relation = TABLE_NAME;
+			IF relation <> 'customer_identity' THEN
+				RAISE;
+			END IF;
 		END;
 	END LOOP;
 END

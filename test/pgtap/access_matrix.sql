@@ -45,7 +45,7 @@ SELECT g.role, g.level, coalesce(g.personal, true) AS personal, d.relation, d.cl
 	CASE
 		WHEN g.level IS NULL THEN false
 		WHEN p.privilege = 'SELECT' THEN d.class <> 'private' AND (d.class <> 'record' OR g.level = 'manager')
-			AND (d.class <> 'view' OR current_setting('server_version_num')::int >= 150000)
+			AND (d.class <> 'view' OR current_setting('server_version_num')::int >= 150000 AND (coalesce(g.personal, true) OR d.relation NOT IN (SELECT r.relation FROM personal r)))
 		WHEN p.privilege = 'INSERT' THEN d.class IN ('customer', 'owned', 'log') AND g.level IN ('agent', 'manager') OR d.class IN ('catalogue', 'record') AND g.level = 'manager'
 		WHEN p.privilege = 'UPDATE' THEN d.class IN ('customer', 'owned') AND g.level IN ('agent', 'manager') OR d.class = 'catalogue' AND g.level = 'manager'
 			OR d.relation = 'ownership_transfer' AND g.level = 'manager'
@@ -60,7 +60,7 @@ SELECT is((SELECT count(*) FROM privilege), 7 * (SELECT count(*) FROM grantee) *
 SELECT is_empty($$SELECT DISTINCT relation FROM privilege WHERE NOT has_table_privilege(role, id, privilege) AND expected AND personal AND privilege IN ('SELECT', 'INSERT', 'UPDATE')
 	AND (relation, privilege) NOT IN (('segment', 'INSERT'), ('segment', 'UPDATE'), ('survey', 'UPDATE'), ('pipeline_stage', 'UPDATE'), ('ownership_transfer', 'UPDATE'))$$,
 	'on the whole of it');
-SELECT results_eq($$SELECT p.relation, p.privilege, string_agg(a.attname, ' ' ORDER BY a.attname) FROM privilege p JOIN pg_attribute a ON a.attrelid = p.id AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+SELECT results_eq($$SELECT p.relation, p.privilege, string_agg(a.attname::text COLLATE "default", ' ' ORDER BY a.attname) FROM privilege p JOIN pg_attribute a ON a.attrelid = p.id AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 	WHERE p.role = 'firm_manager' AND p.expected AND p.privilege IN ('INSERT', 'UPDATE') AND NOT has_column_privilege(p.role, p.id, a.attnum, p.privilege) GROUP BY 1, 2 ORDER BY 1, 2$$,
 	$$VALUES ('ownership_transfer', 'UPDATE', 'filter from_agent_id ownership_transfer_id reason to_agent_id transferred_at transferred_by'), ('pipeline_stage', 'UPDATE', 'outcome'),
 		('segment', 'INSERT', 'query'), ('segment', 'UPDATE', 'query'), ('survey', 'UPDATE', 'kind scale_max scale_min')$$, 'but for these columns');
@@ -74,7 +74,7 @@ SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'crm':
 	'row security is forced where rows are somebody''s');
 
 -- Rows: the columns that a role may read, of the rows that it sees, against those that the superuser finds that it should.
-CREATE FUNCTION pg_temp.rows_of(who name, relation text, condition text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.rows_of(who text, relation text, condition text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	columns text := (SELECT string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
 		WHERE a.attrelid = ('crm.' || relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(who, a.attrelid, a.attnum, 'SELECT'));
@@ -115,17 +115,17 @@ SELECT is_empty($$SELECT p.role, p.relation, r.got, r.wanted FROM privilege p CR
 			(SELECT count(*) FROM crm.campaign_member m JOIN sees s USING (customer_id) WHERE s.role = p.role)::text WHERE p.relation = 'campaign_results') r
 	WHERE p.privilege = 'SELECT' AND p.expected AND r.got <> r.wanted$$, 'and so do the views that add up');
 SELECT cmp_ok((SELECT count(*) FROM seen WHERE got ~ '^[1-9]\d* \w{32}$'), '>', (SELECT 5 * count(*) FROM declared), 'it sees some');
-SELECT results_eq($$SELECT role::text, count(customer_id) FROM grantee LEFT JOIN sees USING (role) GROUP BY 1 ORDER BY 1$$, $$VALUES ('firm_agent', 4::bigint), ('firm_agent_all', 49), ('firm_agent_none', 0), ('firm_analyst', 49),
+SELECT results_eq($$SELECT role, count(customer_id) FROM grantee LEFT JOIN sees USING (role) GROUP BY 1 ORDER BY 1$$, $$VALUES ('firm_agent', 4::bigint), ('firm_agent_all', 49), ('firm_agent_none', 0), ('firm_analyst', 49),
 	('firm_manager', 30), ('firm_manager_all', 49), ('firm_masked', 49), ('firm_masked_own', 4), ('firm_person', 4), ('firm_reader', 49), ('firm_reader_own', 4), ('firm_retired', 0), ('firm_root', 26), ('firm_stranger', 0)$$,
 	'the firm has somebody of each kind');
 
 -- Writing: neither a foreign row is changed or taken, nor an own one given away; and no error tells of a foreign row.
 CREATE TEMPORARY TABLE writer AS SELECT role, level FROM grantee WHERE level IN ('agent', 'manager') AND scope = 'own';
 CREATE TEMPORARY TABLE target AS
-SELECT d.relation, d.class, a.list, a.some, t.condition
+SELECT d.relation, d.class, a.list, a.one, t.condition
 FROM declared d
 CROSS JOIN LATERAL (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attidentity = '' OR d.relation = 'customer'), min(a.attname) FILTER (WHERE a.attname NOT IN ('customer_id', 'task_id'))
-	FROM pg_attribute a WHERE a.attrelid = ('crm.' || d.relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') a (list, some)
+	FROM pg_attribute a WHERE a.attrelid = ('crm.' || d.relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') a (list, one)
 CROSS JOIN LATERAL (SELECT CASE
 	WHEN d.relation = 'lead' THEN 'owner_id = 5 AND region_id = 4 AND customer_id IS NULL'
 	WHEN d.relation IN ('task', 'reminder') THEN '(SELECT t.task_id FROM crm.task t WHERE t.assignee_id = 5) = task_id'
@@ -134,16 +134,16 @@ WHERE d.class IN ('customer', 'log', 'owned');
 SELECT is((SELECT array_agg(role::text ORDER BY role) FROM sees WHERE customer_id = 19), '{firm_agent_all,firm_analyst,firm_manager_all,firm_masked,firm_reader}', 'customer 19 is foreign to all of them');
 SELECT is((SELECT array_agg(c.owner_id || ' ' || c.region_id) FROM crm.customer c WHERE customer_id = 19), '{"5 4"}', 'being of agent 5 in region 4');
 
-SELECT is_empty($$SELECT role, relation, r FROM writer, target, LATERAL pg_temp.changes(role, format('UPDATE crm.%I SET %I = %2$I', relation, some)) r
+SELECT is_empty($$SELECT role, relation, r FROM writer, target, LATERAL pg_temp.changes(role, format('UPDATE crm.%I SET %I = %2$I', relation, one)) r
 	WHERE class <> 'log' AND r <> (SELECT split_part(got, ' ', 1) FROM seen s WHERE s.role = writer.role AND s.relation = target.relation)$$, 'an UPDATE of everything finds what is seen');
-SELECT is_empty($$SELECT role, relation, r FROM writer, target, LATERAL pg_temp.changes(role, format('UPDATE crm.%I SET %I = %2$I', relation, some)) r
+SELECT is_empty($$SELECT role, relation, r FROM writer, target, LATERAL pg_temp.changes(role, format('UPDATE crm.%I SET %I = %2$I', relation, one)) r
 	WHERE class = 'log' AND r <> '42501: permission denied for table ' || relation$$, 'a log is not changed');
 SELECT is_empty($$SELECT role, relation, r FROM writer, target, LATERAL pg_temp.changes(role, format('DELETE FROM crm.%I WHERE %s', relation, condition)) r
 	WHERE r <> CASE WHEN class <> 'log' AND level = 'manager' THEN '0' ELSE '42501: permission denied for table ' || relation END$$, 'no foreign row is deleted');
 SELECT is_empty($$SELECT role, relation, r FROM writer, target, LATERAL pg_temp.changes(role, format('TRUNCATE crm.%I', relation)) r WHERE r !~ '^42501: permission denied for table '$$, 'nor all rows');
 
 -- A copy of a foreign row, by its values, comes to the policy before any key is looked at.
-CREATE FUNCTION pg_temp.copied(who name, relation text, list text, condition text, value text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.copied(who text, relation text, list text, condition text, value text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	statement text;
 BEGIN
@@ -167,7 +167,7 @@ SELECT is_empty($$SELECT role, r FROM writer, LATERAL pg_temp.changes(role, 'INS
 	ON CONFLICT (customer_id) DO UPDATE SET owner_id = 1') r WHERE r !~ '^42501: new row violates row-level security policy( \(USING expression\))? for table "customer"$'$$, 'nor is one taken over by a conflict');
 
 -- Personal data do not come through to those who are kept from them.
-CREATE FUNCTION pg_temp.output(who name, relation text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.output(who text, relation text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	columns text := (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
 		WHERE a.attrelid = ('crm.' || relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(who, a.attrelid, a.attnum, 'SELECT'));
@@ -184,13 +184,13 @@ SELECT is_empty($$SELECT relation FROM declared WHERE class = 'masked' AND relat
 
 -- Functions
 CREATE TEMPORARY TABLE declared_function (name text PRIMARY KEY, level text);
-INSERT INTO declared_function SELECT unnest('{rfm, rfm_segments, rfm_thresholds, rfm_rules, rfm_segment, last_run, simulate_orders, sources, timeline, tracking_status, find_customer, resolve_customer, resolve_customers,
+INSERT INTO declared_function SELECT unnest('{rfm, rfm_segments, rfm_thresholds, rfm_rules, rfm_segment, last_run, simulate_orders, sources, timeline, find_customer, resolve_customer, resolve_customers,
 	find_duplicates, survey_scores, due_reminders, segment_members, business_time, add_business_time, loyalty_balance, mask, period_number,
 	order_count, skipped_count, first_order_at, last_order_at, total_amount, mean_amount, stddev_amount}'::text[]), 'everybody';
 INSERT INTO declared_function SELECT unnest('{log_interaction, log_interactions, convert_lead, loyalty_earn, loyalty_redeem, _track_check_direction}'::text[]), 'agent';
 INSERT INTO declared_function SELECT unnest('{campaign_add_segment, loyalty_expire, import_customers, transfer_ownership, undo_transfer,
 	_owned_relations, _filter_customers, _transfer_check, _undo_transfer_rows, _row_key}'::text[]), 'manager';
-INSERT INTO declared_function SELECT unnest('{setup, migrate, uninstall, resync_sequences, maintain_partitions, prune_interactions, map_source, unmap_source, track, untrack, untrack_missing,
+INSERT INTO declared_function SELECT unnest('{setup, migrate, uninstall, resync_sequences, maintain_partitions, prune_interactions, map_source, unmap_source, track, untrack, untrack_missing, tracking_status,
 	grant_access, revoke_access, merge_customers, unmerge_customers, simulate_crm}'::text[]), 'owner';
 CREATE TEMPORARY VIEW crm_function AS
 SELECT p.oid, p.proname::text AS name, p.prosrc, l.lanname, coalesce(d.level, CASE WHEN p.proname ~ '^_' THEN 'private' END) AS level,
@@ -207,11 +207,10 @@ SELECT is_empty($$SELECT g.role, f.oid::regprocedure FROM grantee g, crm_functio
 -- What a function calls, its caller may execute, too: those of a level's own, and the triggers on what it writes.
 CREATE TEMPORARY VIEW called AS
 SELECT f.oid, f.name, f.level, f.is_public, c.oid AS called, c.name AS called_name
-FROM crm_function f CROSS JOIN LATERAL (SELECT DISTINCT m[1] AS name FROM regexp_matches(f.prosrc, '\mcrm\.(\w+)\(', 'g') m) r JOIN crm_function c ON c.name = r.name
+FROM crm_function f CROSS JOIN LATERAL (SELECT DISTINCT m[1] AS name FROM regexp_matches(regexp_replace(f.prosrc, 'RAISE .*?;\n', '', 'g'), '\mcrm\.(\w+)\(', 'g') m) r JOIN crm_function c ON c.name = r.name
 WHERE f.lanname IN ('sql', 'plpgsql');
 SELECT is_empty($$SELECT g.role, c.name, c.called_name FROM grantee g, called c
-	WHERE g.level IS NOT NULL AND has_function_privilege(g.role, c.oid, 'EXECUTE') AND NOT has_function_privilege(g.role, c.called, 'EXECUTE')
-		AND (c.name, c.called_name) NOT IN (('tracking_status', '_track_arguments'), ('tracking_status', '_track_has_foreign'), ('tracking_status', '_track_targets'), ('tracking_status', '_track_triggers'))$$,
+	WHERE g.level IS NOT NULL AND has_function_privilege(g.role, c.oid, 'EXECUTE') AND NOT has_function_privilege(g.role, c.called, 'EXECUTE')$$,
 	'what a function calls may be executed with it');
 SELECT is_empty($$SELECT DISTINCT p.relation, t.tgname, c.called_name FROM privilege p JOIN pg_trigger t ON t.tgrelid = p.id AND NOT t.tgisinternal JOIN called c ON c.oid = t.tgfoid
 	WHERE p.expected AND p.privilege IN ('INSERT', 'UPDATE', 'DELETE') AND NOT has_function_privilege(p.role, c.called, 'EXECUTE')$$, 'and what a trigger calls, by whoever writes');

@@ -4,7 +4,7 @@
 -- Personal data hold the word "secret", a phone number with 5550199 or the birthday 1980-02-29. Customers are all pairs of
 -- an owner and a region. What a role sees is found here by climbing from the row to the managers, not by descending.
 
-CREATE TEMPORARY TABLE grantee (role name PRIMARY KEY, level text, scope text, personal boolean, agent_id bigint);
+CREATE TEMPORARY TABLE grantee (role text PRIMARY KEY, level text, scope text, personal boolean, agent_id bigint);
 INSERT INTO grantee VALUES
 	('firm_reader', 'reader', 'all', true, NULL), ('firm_reader_own', 'reader', 'own', true, 9),
 	('firm_masked', 'reader', 'all', false, NULL), ('firm_masked_own', 'reader', 'own', false, 10),
@@ -51,7 +51,7 @@ INSERT INTO crm.segment_member (customer_id, segment_id) SELECT customer_id, 1 F
 INSERT INTO crm.lost_reason (name) VALUES ('price');
 INSERT INTO crm.sales_target (agent_id, from_date, to_date, amount) VALUES (1, '2026-01-01', '2026-12-31', 5);
 INSERT INTO crm.lead (name, organisation, mail, phone, attributes, owner_id, region_id, customer_id)
-SELECT 'Secret Person', 'secret', 'secret@person.example', '0445550199', '{"x": "secret"}', owner_id, region_id, NULL FROM crm.customer
+SELECT 'Secret Person', 'secret', 'secret@person.example', '0445550199', '{"x": "secret"}'::jsonb, owner_id, region_id, NULL::bigint FROM crm.customer
 UNION ALL SELECT 'Secret Person', 'secret', 'secret@person.example', '0445550199', '{}', 5, 4, customer_id FROM crm.customer;
 INSERT INTO crm.opportunity (customer_id, opportunity_id, name, pipeline_id, pipeline_stage_id, amount, next_step, attributes)
 SELECT customer_id, customer_id, 'secret', pipeline_id, pipeline_stage_id, 5, 'secret', '{"x": "secret"}' FROM crm.customer, crm.pipeline_stage WHERE place = 1;
@@ -72,8 +72,8 @@ SELECT 'secret', customer_id, NULL, 'x', 'secret' FROM crm.customer UNION ALL SE
 INSERT INTO crm.reminder (task_id, remind_at) SELECT task_id, '2026-01-01' FROM crm.task;
 INSERT INTO crm.loyalty_tier (name, from_points) VALUES ('gold', 5);
 INSERT INTO crm.loyalty_ledger (customer_id, kind, points, occurred_at, reason) SELECT customer_id, 'earn', 10, '2026-01-01', 'secret' FROM crm.customer;
-INSERT INTO crm.event (customer_id, occurred_at, event, properties) SELECT customer_id, '2026-01-01', 'page', '{"x": "secret"}' FROM crm.customer UNION ALL SELECT 0, '2026-01-01', 'page', '{}';
-INSERT INTO crm.interaction (customer_id, occurred_at, kind, action, detail, reference_key, agent) SELECT customer_id, '2026-01-01', 'call', 'log', '{"x": "secret"}', 'secret', 'secret' FROM crm.customer
+INSERT INTO crm.event (customer_id, occurred_at, event, properties) SELECT customer_id, '2026-01-01'::timestamptz, 'page', '{"x": "secret"}'::jsonb FROM crm.customer UNION ALL SELECT 0, '2026-01-01', 'page', '{}';
+INSERT INTO crm.interaction (customer_id, occurred_at, kind, action, detail, reference_key, agent) SELECT customer_id, '2026-01-01'::timestamptz, 'call', 'log', '{"x": "secret"}'::jsonb, 'secret', 'secret' FROM crm.customer
 UNION ALL SELECT 0, '2026-01-01', 'call', 'log', NULL, NULL, NULL;
 INSERT INTO crm.score (customer_id, model, value) SELECT customer_id, 'clv', 5 FROM crm.customer;
 INSERT INTO crm.model VALUES ('clv', 'clv', '{}');
@@ -81,6 +81,7 @@ INSERT INTO crm.ownership_transfer (ownership_transfer_id, from_agent_id, to_age
 INSERT INTO crm.ownership_transfer_row (ownership_transfer_id, customer_id, relation, key) SELECT ownership_transfer_id, 1, 'crm.customer', '{}' FROM crm.ownership_transfer;
 INSERT INTO crm.customer_merge (customer_merge_id, survivor_id, duplicate_id, survivor_before, survivor_after) VALUES (1, 1, 2, '{"name": "secret"}', '{}');
 INSERT INTO crm.customer_merge_row (customer_merge_id, relation, column_name, key) VALUES (1, 'crm.note', 'customer_id', '{}');
+SELECT crm.resync_sequences() \g /dev/null
 
 -- Whether a tree's node is another or below it.
 CREATE FUNCTION pg_temp.is_below(tree text, node bigint, above bigint) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -96,7 +97,7 @@ END
 $$;
 
 -- Whether a role sees what belongs to an owner, or to a region.
-CREATE FUNCTION pg_temp.sees_owner(who name, owner bigint, region bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.sees_owner(who text, owner bigint, region bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	me record;
 BEGIN
@@ -110,7 +111,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION pg_temp.sees_customer(who name, customer bigint) RETURNS boolean LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.sees_customer(who text, customer bigint) RETURNS boolean LANGUAGE sql AS $$
 	SELECT coalesce((SELECT pg_temp.sees_owner(who, c.owner_id, c.region_id) FROM crm.customer c WHERE c.customer_id = customer),
 		(SELECT g.scope = 'all' FROM grantee g WHERE g.role = who))
 $$;
@@ -123,7 +124,7 @@ SELECT g.role, t.task_id FROM grantee g, crm.task t
 WHERE pg_temp.sees_owner(g.role, t.assignee_id, NULL) OR EXISTS (SELECT FROM sees s WHERE s.role = g.role AND s.customer_id = t.customer_id);
 
 -- Run a statement as a role: gives its result as text, or the SQLSTATE and message, with a detail if there is one.
-CREATE FUNCTION pg_temp.as_role(who name, statement text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.as_role(who text, statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	result text;
 	message text;
@@ -142,7 +143,7 @@ END
 $$;
 
 -- The same, of how many rows it changed; and undone.
-CREATE FUNCTION pg_temp.changes(who name, statement text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.changes(who text, statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	result text;
 	message text;

@@ -1,8 +1,8 @@
 -- duplicate: customers who may be one and the same.
 --
 -- Nobody is compared with everybody: two customers are compared when they share a key, and a key that too many share says
--- nothing and is left out. Keys are the mail addresses, the phone numbers, and for names the first 3 and the first 6
--- letters, and the last 3 and the last 6, of each two of the name's four longest words. So the work grows with the number of
+-- nothing and is left out. Keys are the mail addresses, the phone numbers, and of each two of the four longest words of a
+-- name: their first three letters, their last three, and each with the other's initial. So the work grows with the number of
 -- customers times max_block, and a name is found again with its words in another order or with a letter wrong.
 --
 -- Each sign leaves some doubt, and the doubts multiply: score = 1 - (1 - 0.9 mail)(1 - 0.8 phone)(1 - 0.8 name), where name
@@ -42,13 +42,14 @@ AS $$
 			WHERE (p.kind = 'mail' OR p.kind = 'phone' AND p.normalised ~ '^[+]?[0-9]{5,}$')
 				AND ($1 IS NULL OR (p.kind, p.normalised) IN (SELECT o.kind, o.normalised FROM crm.contact_point o WHERE o.customer_id = $1))
 			UNION
-			SELECT a.customer_id, k.kind || k.n, least(k.first, k.second) || ' ' || greatest(k.first, k.second)
+			SELECT a.customer_id, k.kind, k.key
 			FROM word a
 			JOIN word b ON b.customer_id = a.customer_id AND (a.place < b.place OR a.words = 1)
-			CROSS JOIN LATERAL (
-				SELECT 'begin ' AS kind, l.n, left(a.word, l.n) AS first, left(b.word, l.n) AS second FROM (VALUES (3), (6)) l (n)
-				UNION ALL
-				SELECT 'end ', l.n, right(a.word, l.n), right(b.word, l.n) FROM (VALUES (3), (6)) l (n)) k
+			CROSS JOIN LATERAL (VALUES
+				('begin', least(left(a.word, 3), left(b.word, 3)) || ' ' || greatest(left(a.word, 3), left(b.word, 3))),
+				('end', least(right(a.word, 3), right(b.word, 3)) || ' ' || greatest(right(a.word, 3), right(b.word, 3))),
+				('word', a.word || ' ' || left(b.word, 1)),
+				('word', b.word || ' ' || left(a.word, 1))) k (kind, key)
 		), size AS MATERIALIZED (
 			SELECT k.kind, k.key, count(*) AS customers FROM key k GROUP BY k.kind, k.key HAVING count(*) > 1
 		), pair AS MATERIALIZED (

@@ -151,7 +151,7 @@ BEGIN
 		IF duplicate_id IS NULL THEN
 			IF customer_id > 0 THEN
 				RAISE NOTICE USING
-					MESSAGE = format('%s keys were left out, since more than %s customers have each of them', customer_id, max_block),
+					MESSAGE = format('keys left out, since more than %s customers have each of them: %s', max_block, customer_id),
 					HINT = 'Give a larger max_block to compare those customers, too.';
 			END IF;
 		ELSIF found_pairs = max_pairs THEN

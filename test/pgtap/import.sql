@@ -100,5 +100,42 @@ SELECT is_empty($$SELECT * FROM at_once a JOIN large l ON l.external_id = a.row_
 SELECT is_empty($$SELECT p.kind, p.normalised, p.customer_id FROM crm.contact_point p GROUP BY 1, 2, 3 HAVING count(*) > 1$$, 'no contact twice');
 SELECT is((SELECT count(*) FROM crm.contact_point WHERE is_primary), (SELECT count(DISTINCT (customer_id, kind)) FROM crm.contact_point), 'one primary of each kind');
 
+-- Nothing is found in a hostile search_path: whatever it shadows raises an error.
+CREATE SCHEMA test_hostile;
+CREATE FUNCTION test_hostile.to_jsonb(anyelement) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+CREATE FUNCTION test_hostile.regexp_replace(text, text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+CREATE FUNCTION test_hostile.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+CREATE FUNCTION test_hostile.trap(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+CREATE FUNCTION test_hostile.trap(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
+CREATE OPERATOR test_hostile.= (FUNCTION = test_hostile.trap, LEFTARG = text, RIGHTARG = text);
+CREATE OPERATOR test_hostile.= (FUNCTION = test_hostile.trap, LEFTARG = bigint, RIGHTARG = bigint);
+CREATE AGGREGATE test_hostile.array_agg(bigint) (sfunc = int8pl, stype = bigint);
+CREATE TABLE test_hostile.customer (customer_id int);
+INSERT INTO crm.agent (agent_id, name) VALUES (1, 'a'), (2, 'b');
+INSERT INTO crm.lead (lead_id, mail) VALUES (1, 'm1@x.example');
+CREATE FUNCTION public.crm_try(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	message text := 'fine';
+BEGIN
+	PERFORM pg_catalog.set_config('search_path', 'test_hostile, pg_catalog', true);
+	BEGIN
+		EXECUTE statement;
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+	END;
+	PERFORM pg_catalog.set_config('search_path', 'public', true);
+	RETURN message;
+END $$;
+SELECT results_eq($$SELECT public.crm_try(s) FROM unnest(ARRAY['SELECT lower(''X''::text)', 'SELECT 1 WHERE ''a''::text = ''b''::text']) s$$, ARRAY['trapped', 'trapped'], 'the traps are set');
+SELECT is(public.crm_try('SELECT crm.import_customers(''SELECT 7 AS external_id, pg_catalog.chr(65) AS name'', ''hostile'')'), 'fine', 'an import walks past');
+SELECT is(public.crm_try('SELECT crm.transfer_ownership(1, 2, ''owner_id IS NOT NULL'', ''hostile'')'), 'fine', 'a transfer');
+SELECT is(public.crm_try('SELECT crm.undo_transfer(1)'), 'fine', 'and its undoing');
+SELECT is(public.crm_try('SELECT crm.convert_lead(1)'), 'fine', 'a conversion');
+SELECT is(public.crm_try('SELECT crm.find_duplicates()'), 'fine', 'the search for duplicates');
+SELECT is(public.crm_try('SELECT crm.merge_customers(customer_id, 5000) FROM crm.customer_identity WHERE source LIKE ''hostile'''), 'there is no customer 5000', 'a merge');
+INSERT INTO crm.customer (customer_id) VALUES (5000);
+SELECT is(public.crm_try('SELECT crm.merge_customers(customer_id, 5000) FROM crm.customer_identity WHERE source LIKE ''hostile'''), 'fine', 'one that finds both');
+SELECT is(public.crm_try('SELECT crm.unmerge_customers(1)'), 'fine', 'and its undoing');
+
 SELECT * FROM finish();
 ROLLBACK;

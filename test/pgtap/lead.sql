@@ -94,5 +94,23 @@ SELECT throws_ok('SELECT crm.convert_lead(13)', '42704', 'there is no default pi
 SELECT results_eq('SELECT (SELECT count(*) FROM crm.customer), (SELECT count(*) FROM crm.customer_identity), (SELECT count(*) FROM crm.contact_point)', 'TABLE counts', 'a conversion that fails leaves nothing');
 SELECT is((SELECT status FROM crm.lead WHERE lead_id = 13), 'new', 'the lead is as it was');
 
+-- Whoever has the rights on the tables may, given the function; nobody else.
+UPDATE crm.pipeline SET is_default = true WHERE name = 'Sales';
+CREATE ROLE regress_crm_agent;
+GRANT USAGE ON SCHEMA crm TO regress_crm_agent;
+SET LOCAL ROLE regress_crm_agent;
+SELECT throws_ok('SELECT crm.convert_lead(13)', '42501', 'permission denied for function convert_lead', 'not without the function');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION crm.convert_lead TO regress_crm_agent;
+SET LOCAL ROLE regress_crm_agent;
+SELECT throws_ok('SELECT crm.convert_lead(13)', '42501', 'permission denied for table lead', 'nor without the tables');
+RESET ROLE;
+GRANT SELECT, INSERT, UPDATE ON crm.lead, crm.customer, crm.customer_identity, crm.contact_point, crm.opportunity, crm.opportunity_stage_history, crm.pipeline, crm.pipeline_stage TO regress_crm_agent;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA crm TO regress_crm_agent;
+SET LOCAL ROLE regress_crm_agent;
+SELECT ok((SELECT customer_created FROM crm.convert_lead(13)), 'with both');
+SELECT throws_ok('SELECT crm.merge_customers(50, 52)', '42501', 'permission denied for function merge_customers', 'a merge is another matter');
+RESET ROLE;
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -8,20 +8,15 @@ DECLARE
 	id constant oid := to_regclass('crm.' || quote_ident(view_name));
 	view_owner oid;
 	access aclitem[];
-	views text;
 	entry record;
 	dependents text;
 BEGIN
 	EXECUTE statement;
 EXCEPTION WHEN invalid_table_definition THEN
-	-- A version with other columns cannot replace the view: made anew, it keeps its owner and who may read it. Its masked
-	-- form goes with it, and is made and granted again by the end of crm.setup().
+	-- A version with other columns cannot replace the view: made anew, it keeps its owner and who may read it.
 	SELECT c.relowner, c.relacl INTO view_owner, access FROM pg_class c WHERE c.oid = id;
-	SELECT string_agg(format('crm.%I', c.relname), ', ') INTO views
-	FROM pg_class c
-	WHERE c.oid = id OR c.oid = to_regclass('crm.' || quote_ident(view_name || '_masked')) AND c.relname = ANY (crm._relations());
 	BEGIN
-		EXECUTE 'DROP VIEW ' || views;
+		EXECUTE format('DROP VIEW crm.%I', view_name);
 	EXCEPTION WHEN dependent_objects_still_exist THEN
 		GET STACKED DIAGNOSTICS dependents = PG_EXCEPTION_DETAIL;
 		RAISE EXCEPTION USING

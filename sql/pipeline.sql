@@ -412,6 +412,8 @@ BEGIN
 			MESSAGE = problem,
 			DETAIL = pg_catalog.format('Opportunity %s of customer %s: stage "%s" is %s, entered at %s%s.', NEW.opportunity_id,
 				NEW.customer_id, stage.name, stage.outcome, NEW.stage_entered_at, ', before at ' || OLD.stage_entered_at),
+			HINT = CASE WHEN NEW.stage_entered_at < OLD.stage_entered_at THEN 'Leave stage_entered_at out, and the change counts from now.'
+				ELSE 'Set pipeline_stage_id: what follows from the stage is filled by itself.' END,
 			SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
 	END IF;
 	RETURN NEW;

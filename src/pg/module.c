@@ -5,6 +5,7 @@
 
 #include "utils/guc.h"
 
+#include "pg/module.h"
 #include "pg/orders.h"
 
 PG_MODULE_MAGIC;
@@ -16,8 +17,14 @@ static const struct config_enum_entry roads[] = {{"auto", CRM_ROAD_AUTO, false},
 												 {"group", CRM_ROAD_GROUP, false},
 												 {NULL, 0, false}};
 
-/* crm.agent: who acts, as the application knows it; read by name where it is logged. */
-static char *agent;
+static char *agent; /* crm.agent */
+
+/* Give crm.agent: who acts, as the application knows it; NULL or empty when that was not said. */
+const char *
+crm_agent(void)
+{
+	return agent;
+}
 
 /* Define the extension's settings; called by the server once a session. */
 void

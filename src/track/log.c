@@ -215,9 +215,7 @@ crm_log_begin(CrmLog *log)
 {
 	memset(log, 0, offsetof(CrmLog, slot));
 	log->memory = CurrentMemoryContext;
-	log->bulk = NULL;
-	log->n = 0;
-	log->relation = find_relation();
+	log->relation = shape.valid ? shape.relation : find_relation();
 }
 
 /* Open the log for the first row. */
@@ -256,7 +254,6 @@ open_log(CrmLog *log)
 			log->index[log->n_indexes] = index;
 			log->index_info[log->n_indexes++] = BuildIndexInfo(index);
 		}
-		memset(log->slot, 0, sizeof(log->slot));
 		return;
 	}
 	log->columns = CreateTemplateTupleDesc(LOG_COLUMNS);
@@ -317,10 +314,11 @@ write_waiting(CrmLog *log)
 static void
 fill_slot(CrmLog *log, const Datum *values, const bool *nulls)
 {
-	TupleTableSlot *slot = log->slot[log->n];
+	TupleTableSlot *slot;
 
-	if (slot == NULL)
-		slot = log->slot[log->n] = table_slot_create(log->table, NULL);
+	if (log->n == log->n_slots)
+		log->slot[log->n_slots++] = table_slot_create(log->table, NULL);
+	slot = log->slot[log->n];
 	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts);
 	for (int i = 0; i < LOG_COLUMNS; i++)
 	{
@@ -369,7 +367,7 @@ crm_log_end(CrmLog *log)
 		write_waiting(log);
 	if (log->direct)
 	{
-		for (int i = 0; i < CRM_LOG_BATCH && log->slot[i] != NULL; i++)
+		for (int i = 0; i < log->n_slots; i++)
 			ExecDropSingleTupleTableSlot(log->slot[i]);
 		for (int i = 0; i < log->n_indexes; i++)
 		{

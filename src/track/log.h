@@ -53,12 +53,13 @@ typedef struct CrmLog
 	int n_indexes;
 	Relation *index;
 	IndexInfo **index_info;
-	TupleTableSlot *slot[CRM_LOG_BATCH]; /* direct: made as they are needed */
-	struct BulkInsertStateData *bulk;    /* direct, with more than one row */
-	TupleDesc columns;                   /* not direct */
+	struct BulkInsertStateData *bulk; /* direct, with more than one row */
+	TupleDesc columns;                /* not direct */
 	Tuplestorestate *rows;
 	int n;        /* rows that wait */
 	size_t bytes; /* of their details */
+	int n_slots;
+	TupleTableSlot *slot[CRM_LOG_BATCH]; /* direct: made as they are needed */
 } CrmLog;
 
 typedef void (*CrmFound)(text *external_id, int64 customer_id, void *arg);

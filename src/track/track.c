@@ -1,17 +1,6 @@
 /*
  * track.c: the triggers that log what happens to an application's table as interactions of a
- * customer.
- *
- * crm.track() attaches them with all they need as arguments, so that they read no catalogue of
- * ours and are restored with the table:
- *
- *   relation, customer, source, kind, channel, direction, occurred_at, options, n, key_1 .. key_n,
- *   column_1 ..
- *
- * relation is the logical name, which is logged; names of columns are looked up in the row type of
- * each call. source is empty when the customer column holds customer_id itself. options holds the
- * words "create" (make customers that are not there) and "skip" (do not log rows of unknown
- * customers).
+ * customer. What they are told by their arguments is in attachment.c.
  *
  * The statement trigger reads the transition tables row by row and writes all log rows at once;
  * the old and the new row of an update are at the same place of their tables, as the executor puts
@@ -34,22 +23,8 @@
 
 #include "kernel/base/table.h"
 #include "pg/memory.h"
-#include "track/log.h"
-#include "track/columns.h"
-
-enum
-{
-	ARG_RELATION,
-	ARG_CUSTOMER,
-	ARG_SOURCE,
-	ARG_KIND,
-	ARG_CHANNEL,
-	ARG_DIRECTION,
-	ARG_OCCURRED_AT,
-	ARG_OPTIONS,
-	ARG_KEYS,
-	ARGS /* at least */
-};
+#include "pg/module.h"
+#include "track/attachment.h"
 
 #define ROUND_ROWS 10000 /* rows whose customers are resolved at once */
 
@@ -57,19 +32,15 @@ enum
 typedef struct Call
 {
 	TriggerData *trigger;
-	char **arg;
-	const char *action;
-	CrmColumn customer, occurred_at;
-	CrmColumn *keys, *columns, *compared;
-	int n_keys, n_columns, n_compared;
-	bool has_occurred_at, create, skip;
-	CrmLog log;
+	const CrmAttachment *attachment;
+	Datum action; /* texts of the log */
+	Datum agent, truncated;
+	bool has_agent, has_truncated; /* truncated: which part of the tracked table was */
 	MemoryContext row_memory;
 	MemoryContext identity_memory; /* of ctx */
 	CrmCtx ctx;
-	CrmTable identities;         /* external id -> customer id, of this call; used with a source */
-	Datum constant[LOG_COLUMNS]; /* the columns that all rows share */
-	bool constant_null[LOG_COLUMNS];
+	CrmTable identities; /* external id -> customer id, of this call; used with a source */
+	CrmLog log;
 } Call;
 
 /*
@@ -91,13 +62,6 @@ check_protocol(FunctionCallInfo fcinfo, bool for_each_row)
 				errmsg("%s must be fired AFTER and FOR EACH %s", name,
 					   for_each_row ? "ROW" : "STATEMENT"),
 				errhint("Use crm.track()."));
-	if (trigger->tg_trigger->tgnargs < ARGS ||
-		trigger->tg_trigger->tgnargs - ARGS < atoi(trigger->tg_trigger->tgargs[ARG_KEYS]) ||
-		atoi(trigger->tg_trigger->tgargs[ARG_KEYS]) < 0)
-		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				errmsg("%s was given %d arguments that do not fit together", name,
-					   trigger->tg_trigger->tgnargs),
-				errhint("Use crm.track()."));
 	if (!for_each_row && !TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) &&
 		((!TRIGGER_FIRED_BY_DELETE(trigger->tg_event) && trigger->tg_newtable == NULL) ||
 		 (!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) && trigger->tg_oldtable == NULL)))
@@ -105,126 +69,27 @@ check_protocol(FunctionCallInfo fcinfo, bool for_each_row)
 				errmsg("%s needs transition tables", name), errhint("Use crm.track()."));
 }
 
-/* Give the columns named by n arguments. */
-static CrmColumn *
-find_columns(const Call *call, char **names, int n, bool as_text)
-{
-	CrmColumn *columns = palloc(Max(n, 1) * sizeof(CrmColumn));
-
-	for (int i = 0; i < n; i++)
-	{
-		crm_column_find(&columns[i], RelationGetDescr(call->trigger->tg_relation), names[i],
-						call->arg[ARG_RELATION]);
-		if (as_text)
-			crm_column_use_text(&columns[i]);
-		else
-			crm_column_use_json(&columns[i]);
-	}
-	return columns;
-}
-
-/* Give all columns of the relation: what an update is compared by when none are listed. */
-static CrmColumn *
-all_columns(const Call *call, int *n)
-{
-	TupleDesc row = RelationGetDescr(call->trigger->tg_relation);
-	CrmColumn *columns = palloc(Max(row->natts, 1) * sizeof(CrmColumn));
-
-	*n = 0;
-	for (int i = 0; i < row->natts; i++)
-		if (!TupleDescAttr(row, i)->attisdropped)
-			crm_column_find(&columns[(*n)++], row, NameStr(TupleDescAttr(row, i)->attname),
-							call->arg[ARG_RELATION]);
-	return columns;
-}
-
-/* Set a column of the log that all rows share; an empty text is NULL. */
-static void
-set_constant(Call *call, int column, const char *value)
-{
-	call->constant_null[column] = value == NULL || *value == '\0';
-	if (!call->constant_null[column])
-		call->constant[column] = CStringGetTextDatum(value);
-}
-
-/* Raise an error when the customer column can hold no customer_id and there is no source. */
-static void
-check_customer_type(const Call *call)
-{
-	Oid type = call->customer.type;
-
-	if (*call->arg[ARG_SOURCE] == '\0' && type != INT2OID && type != INT4OID && type != INT8OID)
-		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
-				errmsg("tracked column \"%s\" of %s is of type %s and holds no customer_id",
-					   call->customer.name, call->arg[ARG_RELATION], format_type_be(type)),
-				errhint("Run crm.track() again with source => 'the name of its keys', or "
-						"crm.untrack()."));
-}
-
-/*
- * Raise an error for constants that the log's checks would refuse: crm.track() lets none through.
- */
-static void
-check_words(const Call *call)
-{
-	const char *direction = call->arg[ARG_DIRECTION];
-
-	if (*call->arg[ARG_KIND] == '\0' ||
-		(*direction != '\0' && strcmp(direction, "in") != 0 && strcmp(direction, "out") != 0 &&
-		 strcmp(direction, "internal") != 0))
-		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				errmsg("the tracking trigger of %s has an empty kind or a wrong direction",
-					   call->arg[ARG_RELATION]),
-				errhint("Use crm.track()."));
-}
-
 /* Work out everything that does not depend on a row. */
 static void
 begin_call(Call *call, FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc row = RelationGetDescr(trigger->tg_relation);
+	const char *agent = crm_agent();
 
-	memset(call, 0, sizeof(Call));
+	memset(call, 0, offsetof(Call, log));
 	call->trigger = trigger;
-	call->arg = trigger->tg_trigger->tgargs;
-	call->action = TRIGGER_FIRED_BY_INSERT(trigger->tg_event)   ? "insert"
-				   : TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? "update"
-				   : TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ? "delete"
-																: "truncate";
-	call->create = strstr(call->arg[ARG_OPTIONS], "create") != NULL;
-	call->skip = strstr(call->arg[ARG_OPTIONS], "skip") != NULL;
-	set_constant(call, LOG_SOURCE, call->arg[ARG_SOURCE]);
-	set_constant(call, LOG_KIND, call->arg[ARG_KIND]);
-	set_constant(call, LOG_CHANNEL, call->arg[ARG_CHANNEL]);
-	set_constant(call, LOG_DIRECTION, call->arg[ARG_DIRECTION]);
-	set_constant(call, LOG_ACTION, call->action);
-	set_constant(call, LOG_REFERENCE, call->arg[ARG_RELATION]);
-	set_constant(call, LOG_REFERENCE_KEY, NULL);
-	check_words(call);
-	set_constant(call, LOG_AGENT, GetConfigOption("crm.agent", true, false));
-	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
-		return;
-	crm_column_find(&call->customer, row, call->arg[ARG_CUSTOMER], call->arg[ARG_RELATION]);
-	check_customer_type(call);
-	crm_column_use_text(&call->customer);
-	if (*call->arg[ARG_OCCURRED_AT] != '\0')
-	{
-		crm_column_find(&call->occurred_at, row, call->arg[ARG_OCCURRED_AT],
-						call->arg[ARG_RELATION]);
-		call->has_occurred_at = true;
-	}
-	call->n_keys = atoi(call->arg[ARG_KEYS]);
-	call->n_columns = trigger->tg_trigger->tgnargs - ARGS - call->n_keys;
-	call->keys = find_columns(call, call->arg + ARGS, call->n_keys, true);
-	call->columns = find_columns(call, call->arg + ARGS + call->n_keys, call->n_columns, false);
-	call->compared = call->columns;
-	call->n_compared = call->n_columns;
-	if (call->n_columns == 0 && TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-		call->compared = all_columns(call, &call->n_compared);
+	call->attachment = crm_attachment(trigger);
+	call->action = call->attachment
+					   ->action[TRIGGER_FIRED_BY_INSERT(trigger->tg_event)   ? CRM_ACTION_INSERT
+								: TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? CRM_ACTION_UPDATE
+								: TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ? CRM_ACTION_DELETE
+																			 : CRM_ACTION_TRUNCATE];
+	call->has_agent = agent != NULL && *agent != '\0';
+	if (call->has_agent)
+		call->agent = CStringGetTextDatum(agent);
 }
 
-/* Give when a row happened: for an insert the column that says so, else now. */
+/* Give when a row happened: for an insert the column that says so, else, and for no row, now. */
 static TimestampTz
 occurred_at(const Call *call, TupleTableSlot *slot)
 {
@@ -232,11 +97,12 @@ occurred_at(const Call *call, TupleTableSlot *slot)
 	Datum value;
 	int overflow;
 
-	if (!call->has_occurred_at || !TRIGGER_FIRED_BY_INSERT(call->trigger->tg_event))
+	if (slot == NULL || !call->attachment->has_occurred_at ||
+		!TRIGGER_FIRED_BY_INSERT(call->trigger->tg_event))
 		return GetCurrentTransactionStartTimestamp();
-	value = slot_getattr(slot, call->occurred_at.number, &null);
+	value = slot_getattr(slot, call->attachment->occurred_at.number, &null);
 	if (!null)
-		switch (call->occurred_at.type)
+		switch (call->attachment->occurred_at.type)
 		{
 			case TIMESTAMPTZOID:
 				return DatumGetTimestampTz(value);
@@ -255,12 +121,12 @@ static bool
 external_key(const Call *call, TupleTableSlot *slot, CrmKey *key)
 {
 	bool null;
-	Datum value = slot_getattr(slot, call->customer.number, &null);
+	Datum value = slot_getattr(slot, call->attachment->customer.number, &null);
 	text *external;
 
 	if (null)
 		return false;
-	external = crm_column_text(&call->customer, value);
+	external = crm_column_text(&call->attachment->customer, value);
 	key->bytes = VARDATA_ANY(external);
 	key->length = VARSIZE_ANY_EXHDR(external);
 	key->hash = crm_hash_bytes(key->bytes, key->length);
@@ -298,58 +164,80 @@ customer_of(Call *call, TupleTableSlot *slot)
 	Datum value;
 	CrmKey key;
 
-	if (*call->arg[ARG_SOURCE] != '\0')
+	if (call->attachment->has_source)
 		return external_key(call, slot, &key) ? *find_identity(call, &key) : 0;
-	value = slot_getattr(slot, call->customer.number, &null);
+	value = slot_getattr(slot, call->attachment->customer.number, &null);
 	if (null)
 		return 0;
-	return call->customer.type == INT2OID   ? DatumGetInt16(value)
-		   : call->customer.type == INT4OID ? DatumGetInt32(value)
-											: DatumGetInt64(value);
+	return call->attachment->customer.type == INT2OID   ? DatumGetInt16(value)
+		   : call->attachment->customer.type == INT4OID ? DatumGetInt32(value)
+														: DatumGetInt64(value);
+}
+
+/* The values of one row of the log. */
+typedef struct LogRow
+{
+	Datum values[LOG_COLUMNS];
+	bool nulls[LOG_COLUMNS];
+} LogRow;
+
+/* Set a value that is not NULL. */
+static void
+set_value(LogRow *row, int column, Datum value)
+{
+	row->values[column] = value;
+	row->nulls[column] = false;
+}
+
+/* Log one row of a customer, 0 when unknown; the slots are as for log_row. */
+static void
+log_customer_row(Call *call, int64 customer, TupleTableSlot *old_row, TupleTableSlot *new_row)
+{
+	const CrmAttachment *attachment = call->attachment;
+	TupleTableSlot *slot = new_row != NULL ? new_row : old_row;
+	text *key = slot != NULL ? crm_column_key(attachment->keys, attachment->n_keys, slot) : NULL;
+	Jsonb *detail =
+		crm_columns_detail(attachment->columns, attachment->n_columns, old_row, new_row);
+	LogRow row;
+
+	memcpy(row.values, attachment->constant, sizeof(row.values));
+	memcpy(row.nulls, attachment->constant_null, sizeof(row.nulls));
+	set_value(&row, LOG_CUSTOMER_ID, Int64GetDatum(customer));
+	set_value(&row, LOG_TRANSACTION_ID, FullTransactionIdGetDatum(GetTopFullTransactionId()));
+	set_value(&row, LOG_OCCURRED_AT, TimestampTzGetDatum(occurred_at(call, slot)));
+	set_value(&row, LOG_ACTION, call->action);
+	if (call->has_agent)
+		set_value(&row, LOG_AGENT, call->agent);
+	if (key != NULL)
+		set_value(&row, LOG_REFERENCE_KEY, PointerGetDatum(key));
+	else if (call->has_truncated)
+		set_value(&row, LOG_REFERENCE_KEY, call->truncated);
+	if (detail != NULL)
+		set_value(&row, LOG_DETAIL, JsonbPGetDatum(detail));
+	crm_log_add(&call->log, row.values, row.nulls);
 }
 
 /*
- * Put one row into the log; old_row is NULL for an insert, new_row for a delete, both for a
- * truncate.
+ * Put one row into the log, unless nothing that counts has changed or its customer is unknown and
+ * such are skipped; old_row is NULL for an insert, new_row for a delete, both for a truncate.
  */
 static void
 log_row(Call *call, TupleTableSlot *old_row, TupleTableSlot *new_row)
 {
+	const CrmAttachment *attachment = call->attachment;
 	TupleTableSlot *slot = new_row != NULL ? new_row : old_row;
 	MemoryContext caller;
-	Datum values[LOG_COLUMNS];
-	bool nulls[LOG_COLUMNS];
-	int64 customer = 0;
-	Jsonb *detail;
-	text *key;
+	int64 customer;
 
 	CHECK_FOR_INTERRUPTS();
 	if (old_row != NULL && new_row != NULL &&
-		!crm_columns_differ(call->compared, call->n_compared, old_row, new_row))
+		!crm_columns_differ(attachment->compared, attachment->n_compared, old_row, new_row))
 		return;
 	MemoryContextReset(call->row_memory);
 	caller = MemoryContextSwitchTo(call->row_memory);
-	memcpy(values, call->constant, sizeof(values));
-	memcpy(nulls, call->constant_null, sizeof(nulls));
-	if (slot != NULL)
-		customer = customer_of(call, slot);
-	if (customer != 0 || slot == NULL || !call->skip)
-	{
-		values[LOG_CUSTOMER_ID] = Int64GetDatum(customer);
-		values[LOG_TRANSACTION_ID] = FullTransactionIdGetDatum(GetTopFullTransactionId());
-		values[LOG_OCCURRED_AT] = TimestampTzGetDatum(
-			slot != NULL ? occurred_at(call, slot) : GetCurrentTransactionStartTimestamp());
-		if (slot != NULL)
-		{
-			key = crm_column_key(call->keys, call->n_keys, slot);
-			nulls[LOG_REFERENCE_KEY] = key == NULL;
-			values[LOG_REFERENCE_KEY] = PointerGetDatum(key);
-		}
-		detail = crm_columns_detail(call->columns, call->n_columns, old_row, new_row);
-		nulls[LOG_DETAIL] = detail == NULL;
-		values[LOG_DETAIL] = JsonbPGetDatum(detail);
-		crm_log_add(&call->log, values, nulls);
-	}
+	customer = slot != NULL ? customer_of(call, slot) : 0;
+	if (customer != 0 || slot == NULL || !attachment->skip)
+		log_customer_row(call, customer, old_row, new_row);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -382,7 +270,7 @@ resolve_unknown(Call *call, bool create_missing)
 			ids[n++] = PointerGetDatum(cstring_to_text_with_len(key.bytes, key.length));
 	}
 	if (n > 0)
-		crm_log_resolve(&call->log, call->arg[ARG_SOURCE], ids, n, create_missing, take_identity,
+		crm_log_resolve(&call->log, call->attachment->source, ids, n, create_missing, take_identity,
 						call);
 }
 
@@ -391,7 +279,7 @@ static void
 resolve_identities(Call *call)
 {
 	resolve_unknown(call, false);
-	if (call->create)
+	if (call->attachment->create)
 		resolve_unknown(call, true);
 }
 
@@ -455,7 +343,7 @@ log_tables(Call *call, Tuplestorestate *old_table, Tuplestorestate *new_table)
 	{
 		bool has_old, has_new;
 
-		if (i % ROUND_ROWS == 0 && *call->arg[ARG_SOURCE] != '\0')
+		if (i % ROUND_ROWS == 0 && call->attachment->has_source)
 			look_ahead(call, main_table, ahead_pointer, ahead);
 		has_old = read_next(old_table, old_pointer, old_row);
 		has_new = read_next(new_table, new_pointer, new_row);
@@ -486,9 +374,9 @@ log_statement(Call *call)
 		log_tables(call, old_table, new_table);
 	else
 	{
-		set_constant(call, LOG_ACTION, "delete");
+		call->action = call->attachment->action[CRM_ACTION_DELETE];
 		log_tables(call, old_table, NULL);
-		set_constant(call, LOG_ACTION, "insert");
+		call->action = call->attachment->action[CRM_ACTION_INSERT];
 		log_tables(call, NULL, new_table);
 	}
 }
@@ -501,8 +389,9 @@ log_truncate(Call *call)
 	char *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 											RelationGetRelationName(relation));
 
-	if (strcmp(name, call->arg[ARG_RELATION]) != 0)
-		set_constant(call, LOG_REFERENCE_KEY, name);
+	call->has_truncated = strcmp(name, call->attachment->name) != 0;
+	if (call->has_truncated)
+		call->truncated = CStringGetTextDatum(name);
 	log_row(call, NULL, NULL);
 }
 
@@ -516,7 +405,7 @@ log_tuple(Call *call)
 	TupleTableSlot *old_row = is_insert ? NULL : first;
 	TupleTableSlot *new_row = is_insert ? first : is_update ? call->trigger->tg_newslot : NULL;
 
-	if (*call->arg[ARG_SOURCE] != '\0')
+	if (call->attachment->has_source)
 	{
 		begin_identities(call);
 		collect_identity(call, new_row != NULL ? new_row : old_row);
@@ -537,7 +426,6 @@ track(FunctionCallInfo fcinfo, bool for_each_row)
 	begin_call(&call, fcinfo);
 	call.row_memory = AllocSetContextCreate(memory, "crm tracked row", ALLOCSET_DEFAULT_SIZES);
 	crm_log_begin(&call.log);
-	MemoryContextSwitchTo(memory);
 	if (TRIGGER_FIRED_BY_TRUNCATE(call.trigger->tg_event))
 		log_truncate(&call);
 	else if (for_each_row)

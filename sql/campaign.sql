@@ -160,6 +160,20 @@ COMMENT ON FUNCTION crm._relations_170_campaign() IS 'what crm._setup_170_campai
 REVOKE ALL ON FUNCTION crm._relations_170_campaign() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_170_campaign() TO @extowner@;
 
+CREATE FUNCTION crm._access_170_campaign() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"campaign": {"scope": "catalogue"},
+		"campaign_cost": {"scope": "catalogue"},
+		"campaign_member": {"scope": "customer"},
+		"campaign_event": {"scope": "log"},
+		"touch": {"scope": "customer"}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_170_campaign() IS 'access to what crm._setup_170_campaign makes';
+REVOKE ALL ON FUNCTION crm._access_170_campaign() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_170_campaign() TO @extowner@;
+
 -- Whoever contacts and whoever holds out take turns, by a lock of the campaign: one lock, however many rows.
 CREATE FUNCTION crm._contacted_no_holdout() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

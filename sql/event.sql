@@ -34,3 +34,14 @@ AS $$ SELECT '{event}'::text[] $$;
 COMMENT ON FUNCTION crm._relations_240_event() IS 'what crm._setup_240_event makes';
 REVOKE ALL ON FUNCTION crm._relations_240_event() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_240_event() TO @extowner@;
+
+CREATE FUNCTION crm._access_240_event() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"event": {"scope": "log", "personal": {"properties": "json"},
+			"shown": ["customer_id", "occurred_at", "event_id", "event"]}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_240_event() IS 'access to what crm._setup_240_event makes';
+REVOKE ALL ON FUNCTION crm._access_240_event() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_240_event() TO @extowner@;

@@ -38,6 +38,17 @@ COMMENT ON FUNCTION crm._relations_110_identity() IS 'what crm._setup_110_identi
 REVOKE ALL ON FUNCTION crm._relations_110_identity() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_110_identity() TO @extowner@;
 
+CREATE FUNCTION crm._access_110_identity() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"customer_identity": {"scope": "customer", "personal": {"external_id": "text"},
+			"shown": ["source", "customer_id", "created_at"]}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_110_identity() IS 'access to what crm._setup_110_identity makes';
+REVOKE ALL ON FUNCTION crm._access_110_identity() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_110_identity() TO @extowner@;
+
 CREATE FUNCTION crm.find_customer(source text, external_id text) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
@@ -50,6 +61,31 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION crm.find_customer(text, text) IS 'the customer whom a system knows by that key; NULL when there is none';
+
+-- One at a time, each with a savepoint: a key that is taken meanwhile, or was by a customer whom the caller does not see,
+-- makes nobody. Open to PUBLIC as crm.resolve_customers() is, and no more than two INSERTs of the caller's.
+CREATE FUNCTION crm._create_own_customers(source text, external_ids text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	key text;
+	made bigint;
+	relation text;
+BEGIN
+	FOREACH key IN ARRAY external_ids LOOP
+		BEGIN
+			INSERT INTO crm.customer AS c DEFAULT VALUES RETURNING c.customer_id INTO made;
+			INSERT INTO crm.customer_identity (source, external_id, customer_id) VALUES (_create_own_customers.source, key, made);
+		EXCEPTION WHEN unique_violation THEN
+			GET STACKED DIAGNOSTICS relation = TABLE_NAME;
+			IF relation <> 'customer_identity' THEN
+				RAISE;
+			END IF;
+		END;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION crm._create_own_customers(text, text[]) IS 'makes customers of the caller''s own for keys of a system that nobody has';
 
 -- Open to PUBLIC, although it may write: it runs as the caller, whose rights on the tables decide, and the tracking
 -- triggers call it as the owner of the log, whoever installed the extension.
@@ -82,6 +118,11 @@ BEGIN
 				WHERE i.source = resolve_customers.source AND i.external_id = u.external_id) IS NULL
 			ORDER BY 1);
 		EXIT WHEN missing = '{}';
+		-- Somebody who does not see everything must see the new customer before a key can be given to it.
+		IF crm._sees_part() THEN
+			PERFORM crm._create_own_customers(resolve_customers.source, missing);
+			EXIT;
+		END IF;
 		sequence := pg_catalog.pg_get_serial_sequence('crm.customer', 'customer_id');
 		WITH created AS (
 			INSERT INTO crm.customer_identity (source, external_id, customer_id)
@@ -123,6 +164,12 @@ BEGIN
 		SELECT r.customer_id INTO found_id
 		FROM crm.resolve_customers(resolve_customer.source, ARRAY[resolve_customer.external_id]) r;
 		IF found_id IS NULL THEN
+			IF crm._sees_part() THEN
+				RAISE EXCEPTION USING
+					ERRCODE = 'insufficient_privilege',
+					MESSAGE = pg_catalog.format('source "%s" knows by that key a customer whom the current role does not see', resolve_customer.source),
+					HINT = 'SELECT * FROM crm.visibility shows what it sees.';
+			END IF;
 			RAISE EXCEPTION 'crm internal: the new row of crm.customer_identity cannot be seen';
 		END IF;
 	END IF;

@@ -245,6 +245,13 @@ BEGIN
 		END IF;
 	END LOOP;
 	PERFORM crm._require_table('customer_identity');
+	IF crm._sees_part() THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'insufficient_privilege',
+			MESSAGE = 'only a role that sees every customer can import customers',
+			DETAIL = 'Whom it does not see would be made a second time.',
+			HINT = 'The owner of the tables grants that by crm.grant_access(role, ''manager'', scope => ''all'').';
+	END IF;
 	list := crm._import_read(query, import_customers.search_path);
 	IF NOT preview THEN
 		-- Nobody else imports or converts a lead meanwhile, who might make the same customers.

@@ -109,6 +109,20 @@ COMMENT ON FUNCTION crm._relations_120_interaction() IS 'what crm._setup_120_int
 REVOKE ALL ON FUNCTION crm._relations_120_interaction() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_120_interaction() TO @extowner@;
 
+CREATE FUNCTION crm._access_120_interaction() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"interaction": {"scope": "log", "personal": {"reference_key": "text", "detail": "json", "agent": "text"},
+			"shown": ["customer_id", "occurred_at", "interaction_id", "source", "kind", "channel", "direction", "action",
+				"reference", "transaction_id", "recorded_at"]},
+		"tracked": {"scope": "organisation"}},
+	"functions": {"agent": ["log_interaction", "log_interactions", "_track_check_direction"]}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_120_interaction() IS 'access to what crm._setup_120_interaction makes';
+REVOKE ALL ON FUNCTION crm._access_120_interaction() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_120_interaction() TO @extowner@;
+
 CREATE FUNCTION crm._add_partition(month timestamp) RETURNS TABLE (partition text, from_at timestamptz, to_at timestamptz, moved bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$

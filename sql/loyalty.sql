@@ -99,6 +99,20 @@ COMMENT ON FUNCTION crm._relations_230_loyalty() IS 'what crm._setup_230_loyalty
 REVOKE ALL ON FUNCTION crm._relations_230_loyalty() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_230_loyalty() TO @extowner@;
 
+CREATE FUNCTION crm._access_230_loyalty() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"loyalty_tier": {"scope": "catalogue"},
+		"loyalty_ledger": {"scope": "log", "personal": {"reason": "text"},
+			"shown": ["customer_id", "entry_number", "kind", "points", "balance", "occurred_at", "sales_order_id"]},
+		"loyalty_status": {"scope": "view"}},
+	"functions": {"agent": ["loyalty_earn", "loyalty_redeem"], "manager": ["loyalty_expire"]}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_230_loyalty() IS 'access to what crm._setup_230_loyalty makes';
+REVOKE ALL ON FUNCTION crm._access_230_loyalty() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_230_loyalty() TO @extowner@;
+
 -- Sessions that write entries of one customer take turns: each sees the balance that the one before left. Customers share
 -- 256 locks, so that a statement over many of them stays within the lock table. Where a session reads an older snapshot
 -- (REPEATABLE READ), the primary key stops it, which crm.loyalty_earn() and crm.loyalty_redeem() make a serialization failure.

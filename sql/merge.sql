@@ -77,7 +77,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION crm._row_key(regclass, text) IS 'the primary key of a table, or another one, without the column that holds the customer: as jsonb of a row t, and as a condition that finds it by r.key';
 REVOKE ALL ON FUNCTION crm._row_key(regclass, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._row_key(regclass, text) TO @extowner@;
+GRANT EXECUTE ON FUNCTION crm._row_key(regclass, text) TO @extowner@ WITH GRANT OPTION;
 
 -- Here and where rows come back, statistics know nothing of the one customer whose rows are many: hash joins take the same
 -- time for any number.

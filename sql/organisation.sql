@@ -138,3 +138,17 @@ AS $$ SELECT '{region, team, agent, access_grant}'::pg_catalog.text[] $$;
 COMMENT ON FUNCTION crm._relations_050_organisation() IS 'what crm._setup_050_organisation makes';
 REVOKE ALL ON FUNCTION crm._relations_050_organisation() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_050_organisation() TO @extowner@;
+
+CREATE FUNCTION crm._access_050_organisation() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"region": {"scope": "organisation"},
+		"team": {"scope": "organisation"},
+		"agent": {"scope": "organisation", "personal": {"name": "name", "mail": "mail", "role_name": "text"},
+			"shown": ["agent_id", "team_id", "region_id", "is_manager", "is_active", "created_at"]},
+		"access_grant": {"scope": "organisation"}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_050_organisation() IS 'access to what crm._setup_050_organisation makes';
+REVOKE ALL ON FUNCTION crm._access_050_organisation() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_050_organisation() TO @extowner@;

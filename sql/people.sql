@@ -139,3 +139,21 @@ AS $$ SELECT '{consent, consent_status, preference, tag, customer_tag, note}'::p
 COMMENT ON FUNCTION crm._relations_150_people() IS 'what crm._setup_150_people makes';
 REVOKE ALL ON FUNCTION crm._relations_150_people() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_150_people() TO @extowner@;
+
+CREATE FUNCTION crm._access_150_people() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"consent": {"scope": "log", "personal": {"evidence": "text"},
+			"shown": ["customer_id", "consent_id", "purpose", "channel", "status", "occurred_at", "agent_id"]},
+		"consent_status": {"scope": "view"},
+		"preference": {"scope": "customer", "personal": {"value": "text"},
+			"shown": ["customer_id", "name", "stated_at"]},
+		"tag": {"scope": "catalogue"},
+		"customer_tag": {"scope": "customer"},
+		"note": {"scope": "customer", "personal": {"body": "text"},
+			"shown": ["customer_id", "note_id", "agent_id", "created_at"]}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_150_people() IS 'access to what crm._setup_150_people makes';
+REVOKE ALL ON FUNCTION crm._access_150_people() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_150_people() TO @extowner@;

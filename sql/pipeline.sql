@@ -118,6 +118,31 @@ COMMENT ON FUNCTION crm._relations_180_pipeline() IS 'what crm._setup_180_pipeli
 REVOKE ALL ON FUNCTION crm._relations_180_pipeline() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_180_pipeline() TO @extowner@;
 
+CREATE FUNCTION crm._access_180_pipeline() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"lost_reason": {"scope": "catalogue"},
+		"pipeline": {"scope": "catalogue"},
+		"pipeline_stage": {"scope": "catalogue", "fixed": ["outcome"]},
+		"lead": {"scope": "owned", "personal": {"name": "name", "organisation": "text", "mail": "mail", "phone": "phone", "attributes": "json"},
+			"shown": ["lead_id", "source", "status", "owner_id", "region_id", "first_touch_at", "first_touch_channel",
+				"first_touch_campaign_id", "last_touch_at", "last_touch_channel", "last_touch_campaign_id",
+				"amount", "currency", "converted_at", "customer_id", "created_at"]},
+		"opportunity": {"scope": "customer", "personal": {"name": "text", "next_step": "text", "attributes": "json"},
+			"shown": ["customer_id", "opportunity_id", "pipeline_id", "pipeline_stage_id", "lead_id", "amount",
+				"currency", "exchange_rate", "base_amount", "probability", "expected_close", "closed_at",
+				"competitor", "lost_reason_id", "campaign_id", "owner_id", "region_id", "next_step_at",
+				"stage_entered_at", "created_at"]},
+		"opportunity_item": {"scope": "customer"},
+		"opportunity_stage_history": {"scope": "customer", "personal": {"agent": "text"},
+			"shown": ["customer_id", "opportunity_id", "entered_at", "pipeline_stage_id", "left_at", "time_in_stage"]},
+		"sales_target": {"scope": "catalogue"}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_180_pipeline() IS 'access to what crm._setup_180_pipeline makes';
+REVOKE ALL ON FUNCTION crm._access_180_pipeline() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_180_pipeline() TO @extowner@;
+
 CREATE FUNCTION crm._make_lead() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$

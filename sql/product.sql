@@ -86,6 +86,18 @@ COMMENT ON FUNCTION crm._relations_160_product() IS 'what crm._setup_160_product
 REVOKE ALL ON FUNCTION crm._relations_160_product() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_160_product() TO @extowner@;
 
+CREATE FUNCTION crm._access_160_product() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"product_category": {"scope": "catalogue"},
+		"product": {"scope": "catalogue"},
+		"currency_rate": {"scope": "catalogue"}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_160_product() IS 'access to what crm._setup_160_product makes';
+REVOKE ALL ON FUNCTION crm._access_160_product() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_160_product() TO @extowner@;
+
 -- Open to PUBLIC, as the triggers call it with the rights of whoever writes; it reads what the caller may read.
 CREATE FUNCTION crm._exchange_rate(currency text, day date) RETURNS numeric
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off

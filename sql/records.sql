@@ -125,3 +125,20 @@ AS $$ SELECT '{ownership_transfer, ownership_transfer_row, customer_merge, custo
 COMMENT ON FUNCTION crm._relations_270_records() IS 'what crm._setup_270_records makes';
 REVOKE ALL ON FUNCTION crm._relations_270_records() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_270_records() TO @extowner@;
+
+-- Merging moves rows of logs, and keeps what it removes: that is for the owner of the tables alone.
+CREATE FUNCTION crm._access_270_records() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"ownership_transfer": {"scope": "record", "written_by": "transferred_by", "changed": ["undone_at", "undone_by"]},
+		"ownership_transfer_row": {"scope": "record", "through": "ownership_transfer", "changed": []},
+		"customer_merge": {"scope": "private"},
+		"customer_merge_row": {"scope": "private"}},
+	"functions": {"agent": ["convert_lead"],
+		"manager": ["import_customers", "transfer_ownership", "undo_transfer",
+			"_owned_relations", "_filter_customers", "_transfer_check", "_undo_transfer_rows", "_row_key"]}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_270_records() IS 'access to what crm._setup_270_records makes, and to the functions for the life of a record';
+REVOKE ALL ON FUNCTION crm._access_270_records() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_270_records() TO @extowner@;

@@ -260,6 +260,23 @@ COMMENT ON FUNCTION crm._relations_190_sales() IS 'what crm._setup_190_sales mak
 REVOKE ALL ON FUNCTION crm._relations_190_sales() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_190_sales() TO @extowner@;
 
+CREATE FUNCTION crm._access_190_sales() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"sales_order": {"scope": "customer", "personal": {"external_ref": "text", "attributes": "json"},
+			"shown": ["customer_id", "sales_order_id", "ordered_at", "status", "channel", "campaign_id",
+				"opportunity_id", "currency", "exchange_rate", "amount", "base_amount", "region_id", "agent_id",
+				"created_at"]},
+		"sales_order_item": {"scope": "customer"},
+		"sales_return": {"scope": "customer", "personal": {"reason": "text"},
+			"shown": ["customer_id", "sales_return_id", "sales_order_id", "product_id", "returned_at", "quantity",
+				"exchange_rate", "amount", "base_amount"]}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_190_sales() IS 'access to what crm._setup_190_sales makes';
+REVOKE ALL ON FUNCTION crm._access_190_sales() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_190_sales() TO @extowner@;
+
 -- Analytics run these texts with the caller's search_path: operators are qualified too. Returns have their own amount in
 -- the firm's currency, and belong to sales only, so that orders are read once and not joined.
 CREATE FUNCTION crm._own_source() RETURNS TABLE (orders text, baskets text, events text)

@@ -36,3 +36,13 @@ AS $$ SELECT '{score}'::text[] $$;
 COMMENT ON FUNCTION crm._relations_250_score() IS 'what crm._setup_250_score makes';
 REVOKE ALL ON FUNCTION crm._relations_250_score() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_250_score() TO @extowner@;
+
+CREATE FUNCTION crm._access_250_score() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"score": {"scope": "log"}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_250_score() IS 'access to what crm._setup_250_score makes';
+REVOKE ALL ON FUNCTION crm._access_250_score() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_250_score() TO @extowner@;

@@ -55,6 +55,18 @@ COMMENT ON FUNCTION crm._relations_175_segment() IS 'what crm._setup_175_segment
 REVOKE ALL ON FUNCTION crm._relations_175_segment() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_175_segment() TO @extowner@;
 
+CREATE FUNCTION crm._access_175_segment() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"segment": {"scope": "catalogue", "closed": ["query"]},
+		"segment_member": {"scope": "customer"}},
+	"functions": {"manager": ["campaign_add_segment"]}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_175_segment() IS 'access to what crm._setup_175_segment makes';
+REVOKE ALL ON FUNCTION crm._access_175_segment() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_175_segment() TO @extowner@;
+
 -- A subquery can neither change rows nor hold a second statement, and opening a cursor refuses what closes the parenthesis
 -- by itself to add one; transaction_read_only stops the functions that the query calls.
 CREATE FUNCTION crm.segment_members(name text) RETURNS TABLE (customer_id bigint)

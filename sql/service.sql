@@ -180,6 +180,24 @@ COMMENT ON FUNCTION crm._relations_200_service() IS 'what crm._setup_200_service
 REVOKE ALL ON FUNCTION crm._relations_200_service() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_200_service() TO @extowner@;
 
+CREATE FUNCTION crm._access_200_service() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"root_cause": {"scope": "catalogue"},
+		"sla_policy": {"scope": "catalogue"},
+		"holiday": {"scope": "catalogue"},
+		"ticket": {"scope": "customer", "personal": {"subject": "text", "attributes": "json"},
+			"shown": ["customer_id", "ticket_id", "status", "priority", "queue", "channel", "owner_id", "product_id",
+				"region_id", "root_cause_id", "opened_at", "first_response_at", "resolved_at", "reopened_count",
+				"response_due_at", "resolution_due_at"]},
+		"ticket_message": {"scope": "customer", "personal": {"body": "text"},
+			"shown": ["customer_id", "ticket_id", "ticket_message_id", "direction", "channel", "agent_id", "sent_at"]}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_200_service() IS 'access to what crm._setup_200_service makes';
+REVOKE ALL ON FUNCTION crm._access_200_service() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_200_service() TO @extowner@;
+
 -- A value that the writer gives is kept: a restored ticket is what it was.
 CREATE FUNCTION crm._ticket_state() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -213,6 +213,19 @@ COMMENT ON FUNCTION crm._relations_100_customer() IS 'what crm._setup_100_custom
 REVOKE ALL ON FUNCTION crm._relations_100_customer() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_100_customer() TO @extowner@;
 
+CREATE FUNCTION crm._access_100_customer() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"customer": {"scope": "customer", "personal": {"name": "name", "birthday": "birthday", "attributes": "json"},
+			"shown": ["customer_id", "kind", "lifecycle", "created_at", "owner_id", "region_id", "merged_into"]},
+		"contact_point": {"scope": "customer", "personal": {"given": ".kind", "normalised": ".kind", "label": "text"},
+			"shown": ["customer_id", "contact_point_id", "kind", "is_primary", "created_at"]}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_100_customer() IS 'access to what crm._setup_100_customer makes';
+REVOKE ALL ON FUNCTION crm._access_100_customer() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_100_customer() TO @extowner@;
+
 CREATE FUNCTION crm._setup_140_model(partition_interactions boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -246,6 +259,16 @@ COMMENT ON FUNCTION crm._relations_140_model() IS 'what crm._setup_140_model mak
 REVOKE ALL ON FUNCTION crm._relations_140_model() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_140_model() TO @extowner@;
 
+CREATE FUNCTION crm._access_140_model() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"model": {"scope": "organisation"}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_140_model() IS 'access to what crm._setup_140_model makes';
+REVOKE ALL ON FUNCTION crm._access_140_model() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_140_model() TO @extowner@;
+
 CREATE FUNCTION crm._setup_version() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -268,7 +291,7 @@ COMMENT ON FUNCTION crm._setup_version() IS 'the first step of crm.setup(): sche
 REVOKE ALL ON FUNCTION crm._setup_version() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._setup_version() TO @extowner@;
 
-CREATE FUNCTION crm._setup_all(partition_interactions boolean) RETURNS TABLE (table_name text, action text)
+CREATE FUNCTION crm._setup_all(partition_interactions boolean, row_security boolean) RETURNS TABLE (table_name text, action text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -306,6 +329,8 @@ BEGIN
 		EXECUTE 'SELECT crm._retrack()';
 	END IF;
 
+	PERFORM crm._secure(row_security);
+
 	SELECT e.extversion INTO now_version FROM pg_catalog.pg_extension e WHERE e.extname = 'crm';
 	INSERT INTO crm.schema_version (version)
 	SELECT now_version
@@ -313,9 +338,9 @@ BEGIN
 		(SELECT v.version FROM crm.schema_version v ORDER BY v.installed_at DESC LIMIT 1);
 END
 $$;
-COMMENT ON FUNCTION crm._setup_all(boolean) IS 'runs the steps of crm.setup() and crm.migrate() and records the version';
-REVOKE ALL ON FUNCTION crm._setup_all(boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._setup_all(boolean) TO @extowner@;
+COMMENT ON FUNCTION crm._setup_all(boolean, boolean) IS 'runs the steps of crm.setup() and crm.migrate() and records the version';
+REVOKE ALL ON FUNCTION crm._setup_all(boolean, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._setup_all(boolean, boolean) TO @extowner@;
 
 CREATE FUNCTION crm._column_count(relation text) RETURNS integer
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -332,24 +357,24 @@ COMMENT ON FUNCTION crm._column_count(text) IS 'the number of columns of a relat
 REVOKE ALL ON FUNCTION crm._column_count(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._column_count(text) TO @extowner@;
 
-CREATE FUNCTION crm.setup(partition_interactions boolean DEFAULT false) RETURNS TABLE (table_name text, action text)
+CREATE FUNCTION crm.setup(partition_interactions boolean DEFAULT false, row_security boolean DEFAULT NULL) RETURNS TABLE (table_name text, action text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM crm._require_argument('partition_interactions', partition_interactions::text);
-	RETURN QUERY SELECT s.table_name, s.action FROM crm._setup_all(partition_interactions) s;
+	RETURN QUERY SELECT s.table_name, s.action FROM crm._setup_all(partition_interactions, row_security) s;
 END
 $$;
-COMMENT ON FUNCTION crm.setup(boolean) IS 'makes the tables of the CRM in schema crm as ordinary tables of the caller; what is there already is kept';
-REVOKE ALL ON FUNCTION crm.setup(boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm.setup(boolean) TO @extowner@;
+COMMENT ON FUNCTION crm.setup(boolean, boolean) IS 'makes the tables of the CRM in schema crm as ordinary tables of the caller; what is there already is kept';
+REVOKE ALL ON FUNCTION crm.setup(boolean, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm.setup(boolean, boolean) TO @extowner@;
 
 CREATE FUNCTION crm.migrate() RETURNS TABLE (table_name text, action text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM crm._require_table('schema_version');
-	RETURN QUERY SELECT s.table_name, s.action FROM crm._setup_all(false) s;
+	RETURN QUERY SELECT s.table_name, s.action FROM crm._setup_all(false, NULL) s;
 END
 $$;
 COMMENT ON FUNCTION crm.migrate() IS 'brings the tables of crm.setup() up to the version of the extension; run it after ALTER EXTENSION crm UPDATE';
@@ -383,6 +408,9 @@ BEGIN
 	LOOP
 		EXECUTE 'DROP TRIGGER ' || tracked;
 	END LOOP;
+
+	-- Policies depend on a view.
+	PERFORM crm._drop_policies();
 
 	-- One statement for all the tables, without CASCADE: what others built on them stops it.
 	SELECT pg_catalog.string_agg(c.oid::regclass::text, ', ') FILTER (WHERE c.relkind IN ('r', 'p')),

@@ -38,6 +38,16 @@ COMMENT ON FUNCTION crm._relations_130_source() IS 'what crm._setup_130_source m
 REVOKE ALL ON FUNCTION crm._relations_130_source() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_130_source() TO @extowner@;
 
+CREATE FUNCTION crm._access_130_source() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"source": {"scope": "organisation"}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_130_source() IS 'access to what crm._setup_130_source makes';
+REVOKE ALL ON FUNCTION crm._access_130_source() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_130_source() TO @extowner@;
+
 CREATE FUNCTION crm._source_select(source text, contract text) RETURNS text
 AS 'MODULE_PATHNAME', 'crm_source_select_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION crm._source_select(text, text) IS 'the SELECT that an analytic of that contract (orders, baskets, events) reads when it is given that source';

@@ -79,6 +79,18 @@ COMMENT ON FUNCTION crm._relations_210_survey() IS 'what crm._setup_210_survey m
 REVOKE ALL ON FUNCTION crm._relations_210_survey() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_210_survey() TO @extowner@;
 
+CREATE FUNCTION crm._access_210_survey() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"survey": {"scope": "catalogue", "fixed": ["kind", "scale_min", "scale_max"]},
+		"survey_response": {"scope": "customer", "personal": {"comment": "text"},
+			"shown": ["customer_id", "survey_response_id", "survey_id", "score", "answered_at", "ticket_id", "channel"]}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_210_survey() IS 'access to what crm._setup_210_survey makes';
+REVOKE ALL ON FUNCTION crm._access_210_survey() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_210_survey() TO @extowner@;
+
 CREATE FUNCTION crm._survey_score() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -76,6 +76,19 @@ COMMENT ON FUNCTION crm._relations_220_task() IS 'what crm._setup_220_task makes
 REVOKE ALL ON FUNCTION crm._relations_220_task() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._relations_220_task() TO @extowner@;
 
+CREATE FUNCTION crm._access_220_task() RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $json${"relations": {
+		"task": {"scope": "owned", "owner": "assignee_id", "personal": {"subject": "text", "reference_key": "text"},
+			"shown": ["task_id", "customer_id", "assignee_id", "due_at", "done_at", "status", "priority", "reference",
+				"created_at"]},
+		"reminder": {"scope": "owned", "through": "task"}}}$json$::pg_catalog.jsonb
+$$;
+COMMENT ON FUNCTION crm._access_220_task() IS 'access to what crm._setup_220_task makes';
+REVOKE ALL ON FUNCTION crm._access_220_task() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._access_220_task() TO @extowner@;
+
 CREATE FUNCTION crm._task_done() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -33,7 +33,7 @@ END
 $function$;
 COMMENT ON FUNCTION crm.log_interaction(bigint, text, text, text, timestamptz, jsonb, text, text, text) IS 'logs one interaction that has no table, and gives its id; the caller needs INSERT on crm.interaction';
 REVOKE ALL ON FUNCTION crm.log_interaction(bigint, text, text, text, timestamptz, jsonb, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm.log_interaction(bigint, text, text, text, timestamptz, jsonb, text, text, text) TO @extowner@;
+GRANT EXECUTE ON FUNCTION crm.log_interaction(bigint, text, text, text, timestamptz, jsonb, text, text, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION crm.log_interactions(
 	customer_ids bigint[],
@@ -76,7 +76,7 @@ END
 $function$;
 COMMENT ON FUNCTION crm.log_interactions(bigint[], text, text, text, timestamptz[], jsonb[]) IS 'logs many interactions of one kind at once, and gives their number';
 REVOKE ALL ON FUNCTION crm.log_interactions(bigint[], text, text, text, timestamptz[], jsonb[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm.log_interactions(bigint[], text, text, text, timestamptz[], jsonb[]) TO @extowner@;
+GRANT EXECUTE ON FUNCTION crm.log_interactions(bigint[], text, text, text, timestamptz[], jsonb[]) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION crm.timeline(
 	customer bigint,

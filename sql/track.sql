@@ -158,7 +158,7 @@ END
 $function$;
 COMMENT ON FUNCTION crm._track_check_direction(text) IS 'checks the direction of an interaction';
 REVOKE ALL ON FUNCTION crm._track_check_direction(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._track_check_direction(text) TO @extowner@;
+GRANT EXECUTE ON FUNCTION crm._track_check_direction(text) TO @extowner@ WITH GRANT OPTION;
 
 -- What a trigger of a tracked table is given; see the head of src/track/track.c.
 CREATE FUNCTION crm._track_arguments(

@@ -16,16 +16,14 @@ AS $$
 			WHEN 'lead' THEN 't.status NOT IN (''converted'', ''rejected'')'
 			WHEN 'campaign' THEN 't.status <> ''done'''
 			ELSE 'true' END
-	FROM unnest(crm._relations()) WITH ORDINALITY r (name, place)
+	FROM unnest('{customer, campaign, lead, opportunity, ticket, task}'::text[]) WITH ORDINALITY r (name, place)
 	JOIN pg_attribute o ON o.attrelid = to_regclass('crm.' || quote_ident(r.name)) AND o.attname IN ('owner_id', 'assignee_id')
 	LEFT JOIN pg_attribute c ON c.attrelid = o.attrelid AND c.attname = 'customer_id'
-	WHERE EXISTS (SELECT FROM pg_constraint f
-		WHERE f.conrelid = o.attrelid AND f.contype = 'f' AND f.confrelid = to_regclass('crm.agent') AND f.conkey = ARRAY[o.attnum])
 	ORDER BY r.place
 $$;
 COMMENT ON FUNCTION crm._owned_relations() IS 'the tables whose rows agents own, and which of the rows a transfer takes';
 REVOKE ALL ON FUNCTION crm._owned_relations() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._owned_relations() TO @extowner@;
+GRANT EXECUTE ON FUNCTION crm._owned_relations() TO @extowner@ WITH GRANT OPTION;
 
 -- The condition stands in a subquery of one SELECT: opening a cursor refuses a second statement, and transaction_read_only
 -- stops the functions that it calls from writing.
@@ -46,7 +44,7 @@ END
 $$;
 COMMENT ON FUNCTION crm._filter_customers(text, text) IS 'the customers for whom a condition on crm.customer holds, read as the caller';
 REVOKE ALL ON FUNCTION crm._filter_customers(text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._filter_customers(text, text) TO @extowner@;
+GRANT EXECUTE ON FUNCTION crm._filter_customers(text, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION crm._transfer_check(from_agent bigint, to_agent bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -81,7 +79,7 @@ END
 $$;
 COMMENT ON FUNCTION crm._transfer_check(bigint, bigint) IS 'raises the errors of crm.transfer_ownership() about its agents';
 REVOKE ALL ON FUNCTION crm._transfer_check(bigint, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._transfer_check(bigint, bigint) TO @extowner@;
+GRANT EXECUTE ON FUNCTION crm._transfer_check(bigint, bigint) TO @extowner@ WITH GRANT OPTION;
 
 -- The argument search_path is how a function with a path of its own learns the caller's, in which the filter is read.
 CREATE FUNCTION crm.transfer_ownership(
@@ -106,9 +104,12 @@ BEGIN
 	PERFORM crm._require_table('ownership_transfer');
 	IF NOT preview THEN
 		PERFORM crm._require_argument('reason', transfer_ownership.reason, false);
-		-- One transfer at a time, so that two do not wait for each other's rows; and the taker stays active until the end.
+		-- One transfer at a time, so that two do not wait for each other's rows; and the taker stays active until the end,
+		-- as far as the caller may lock: a manager only reads the agents.
 		PERFORM pg_advisory_xact_lock(hashtextextended('crm.transfer_ownership', 0));
-		PERFORM FROM crm.agent a WHERE a.agent_id = to_agent FOR SHARE;
+		IF has_any_column_privilege('crm.agent', 'UPDATE') THEN
+			PERFORM FROM crm.agent a WHERE a.agent_id = to_agent FOR SHARE;
+		END IF;
 	END IF;
 	PERFORM crm._transfer_check(from_agent, to_agent);
 	IF transfer_ownership.filter IS NOT NULL THEN
@@ -182,7 +183,7 @@ END
 $$;
 COMMENT ON FUNCTION crm._undo_transfer_rows(bigint, text) IS 'gives the rows of one table that a transfer took, and that have the same owner still, back; how many';
 REVOKE ALL ON FUNCTION crm._undo_transfer_rows(bigint, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._undo_transfer_rows(bigint, text) TO @extowner@;
+GRANT EXECUTE ON FUNCTION crm._undo_transfer_rows(bigint, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION crm.undo_transfer(transfer bigint) RETURNS TABLE (relation text, rows bigint, moved_on bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -3,23 +3,17 @@
 -- The list passes through the stages as an array of JSON objects, a row each. Plans are made for each call, since they
 -- depend on how long the list is.
 
--- The query stands in a subquery of one SELECT: opening a cursor refuses a second statement, and transaction_read_only stops
--- the functions that it calls from writing.
 CREATE FUNCTION crm._import_read(query text, search_path text) RETURNS jsonb[]
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET transaction_read_only = on
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	list refcursor;
 	result jsonb[];
 	known constant text[] := '{external_id, name, kind, mail, phone, birthday}';
 	unknown text;
 BEGIN
-	PERFORM set_config('search_path', _import_read.search_path, true);
-	OPEN list FOR EXECUTE pg_catalog.format(E'SELECT pg_catalog.array_agg(pg_catalog.to_jsonb(q)) FROM (%s\n) q',
-		pg_catalog.regexp_replace(query, '[;\s]+$', ''));
-	FETCH list INTO result;
-	CLOSE list;
-	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	result := crm._read_only(
+		format(E'SELECT pg_catalog.array_agg(pg_catalog.to_jsonb(q)) FROM (%s\n) q', regexp_replace(query, '[;\s]+$', '')),
+		result, _import_read.search_path);
 	IF result IS NOT NULL AND NOT result[1] ? 'external_id' THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'undefined_column',

@@ -11,8 +11,9 @@ DECLARE
 	known constant text[] := '{external_id, name, kind, mail, phone, birthday}';
 	unknown text;
 BEGIN
-	result := crm._read_only(format(E'SELECT pg_catalog.array_agg(pg_catalog.to_jsonb(q)) FROM (%s\n) q',
-		regexp_replace(query, '[;\s]+$', '')), result, search_path);
+	result := crm._read_only(
+		format(E'SELECT pg_catalog.array_agg(pg_catalog.to_jsonb(q)) FROM (%s\n) q', regexp_replace(query, '[;\s]+$', '')),
+		result, _import_read.search_path);
 	IF result IS NOT NULL AND NOT result[1] ? 'external_id' THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'undefined_column',

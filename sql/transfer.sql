@@ -26,11 +26,15 @@ REVOKE ALL ON FUNCTION crm._owned_relations() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._owned_relations() TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION crm._filter_customers(filter text, search_path text) RETURNS bigint[]
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(crm._read_only(
+DECLARE
+	result bigint[];
+BEGIN
+	RETURN coalesce(crm._read_only(
 		format(E'SELECT pg_catalog.array_agg(c.customer_id) FROM (SELECT customer_id FROM crm.customer WHERE (%s\n)) c', filter),
-		NULL::bigint[], search_path), '{}')
+		result, _filter_customers.search_path), '{}');
+END
 $$;
 COMMENT ON FUNCTION crm._filter_customers(text, text) IS 'the customers for whom a condition on crm.customer holds, read as the caller';
 REVOKE ALL ON FUNCTION crm._filter_customers(text, text) FROM PUBLIC;

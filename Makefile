@@ -90,6 +90,7 @@ bench: ## the benchmarks (installs what is missing)
 	@test/bench/run
 	@test/bench/track
 	@test/bench/crm
+	@test/bench/records
 
 help: ## this list
 	@echo "all, install, installcheck, uninstall, clean: as in every PGXS extension; for another server add"

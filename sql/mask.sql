@@ -91,8 +91,9 @@ BEGIN
 			AND (target.relkind = 'v' OR target.rule -> 'personal' ? a.attname OR target.rule -> 'shown' ? a.attname);
 		condition := CASE WHEN secure AND target.is_customers THEN ' WHERE (SELECT v.sees_all FROM crm.visibility v) OR '
 			|| crm._visible(target.relation, 't', target.rule, true) ELSE '' END;
-		statement := format('CREATE OR REPLACE VIEW crm.%I WITH (security_barrier = true) AS SELECT %s FROM crm.%I t%s',
-			target.view_name, columns, target.relation, condition);
+		-- What a view with the rights of the caller reads is read so from within another view, too: its text is not.
+		statement := format('CREATE OR REPLACE VIEW crm.%I WITH (security_barrier = true) AS SELECT %s FROM %s t%s', target.view_name, columns,
+			CASE target.relkind WHEN 'v' THEN '(' || rtrim(pg_get_viewdef(target.id), ';') || ')' ELSE format('crm.%I', target.relation) END, condition);
 		BEGIN
 			EXECUTE statement;
 		EXCEPTION WHEN invalid_table_definition THEN

@@ -17,11 +17,11 @@ INSERT INTO declared SELECT unnest('{tag, product_category, product, currency_ra
 	root_cause, sla_policy, holiday, survey, loyalty_tier}'::text[]), 'catalogue';
 INSERT INTO declared SELECT unnest('{region, team, agent, access_grant, source, model, tracked, schema_version}'::text[]), 'organisation';
 INSERT INTO declared SELECT unnest('{customer_merge, customer_merge_row}'::text[]), 'private';
-INSERT INTO declared SELECT unnest('{consent_status, loyalty_status}'::text[]), 'view';
+INSERT INTO declared SELECT unnest('{consent_status, loyalty_status, customer_360, purchase_history, customer_portrait, sales_funnel, campaign_results, ticket_response, open_tasks}'::text[]), 'view';
 INSERT INTO declared VALUES ('visibility', 'visibility');
 CREATE TEMPORARY TABLE personal (relation text PRIMARY KEY);
 INSERT INTO personal SELECT unnest('{customer, contact_point, customer_identity, consent, preference, note, interaction, agent, lead, opportunity, opportunity_stage_history,
-	sales_order, sales_return, ticket, ticket_message, survey_response, task, loyalty_ledger, event}'::text[]);
+	sales_order, sales_return, ticket, ticket_message, survey_response, task, loyalty_ledger, event, customer_360, purchase_history, ticket_response, open_tasks}'::text[]);
 INSERT INTO declared SELECT relation || '_masked', 'masked' FROM personal;
 
 SELECT set_eq('SELECT relation FROM declared', $$SELECT relname::text FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition$$,
@@ -45,7 +45,7 @@ SELECT g.role, g.level, coalesce(g.personal, true) AS personal, d.relation, d.cl
 	CASE
 		WHEN g.level IS NULL THEN false
 		WHEN p.privilege = 'SELECT' THEN d.class <> 'private' AND (d.class <> 'record' OR g.level = 'manager')
-			AND (d.class <> 'view' OR current_setting('server_version_num')::int >= 150000)
+			AND (d.class <> 'view' OR current_setting('server_version_num')::int >= 150000 AND (coalesce(g.personal, true) OR d.relation NOT IN (SELECT r.relation FROM personal r)))
 		WHEN p.privilege = 'INSERT' THEN d.class IN ('customer', 'owned', 'log') AND g.level IN ('agent', 'manager') OR d.class IN ('catalogue', 'record') AND g.level = 'manager'
 		WHEN p.privilege = 'UPDATE' THEN d.class IN ('customer', 'owned') AND g.level IN ('agent', 'manager') OR d.class = 'catalogue' AND g.level = 'manager'
 			OR d.relation = 'ownership_transfer' AND g.level = 'manager'
@@ -95,18 +95,25 @@ SELECT p.role, p.relation, p.class, CASE
 		WHEN NOT p.expected THEN NULL
 		WHEN p.class IN ('catalogue', 'organisation') OR p.relation = 'agent_masked' THEN 'true'
 		WHEN p.relation IN ('lead', 'lead_masked') THEN 'pg_temp.sees_owner($1, owner_id, region_id) OR EXISTS (SELECT FROM sees s WHERE s.role = $1 AND s.customer_id = t.customer_id)'
-		WHEN p.relation IN ('task', 'task_masked', 'reminder') THEN 'EXISTS (SELECT FROM sees_task s WHERE s.role = $1 AND s.task_id = t.task_id)'
+		WHEN p.relation IN ('task', 'task_masked', 'reminder', 'open_tasks', 'open_tasks_masked') THEN 'EXISTS (SELECT FROM sees_task s WHERE s.role = $1 AND s.task_id = t.task_id)'
 		WHEN p.relation = 'ownership_transfer' THEN 'transferred_by = $1 OR (SELECT scope = ''all'' FROM grantee WHERE role = $1)'
 		WHEN p.relation = 'ownership_transfer_row' THEN 'ownership_transfer_id IN (SELECT ownership_transfer_id FROM crm.ownership_transfer WHERE transferred_by = $1) OR (SELECT scope = ''all'' FROM grantee WHERE role = $1)'
 		ELSE 'EXISTS (SELECT FROM sees s WHERE s.role = $1 AND s.customer_id = t.customer_id)'
 	END AS condition
-FROM privilege p WHERE p.privilege = 'SELECT' AND p.class <> 'visibility' AND NOT (p.class = 'view' AND (NOT p.personal AND EXISTS (SELECT FROM personal r WHERE r.relation = p.relation)));
+FROM privilege p WHERE p.privilege = 'SELECT' AND p.class <> 'visibility' AND NOT (p.expected AND p.relation IN ('sales_funnel', 'campaign_results')) AND NOT (p.class = 'view' AND (NOT p.personal AND EXISTS (SELECT FROM personal r WHERE r.relation = p.relation)));
 CREATE TEMPORARY TABLE seen AS
 SELECT m.role, m.relation, pg_temp.rows_of(m.role, m.relation, NULL) AS got,
 	CASE WHEN m.condition IS NULL THEN '42501: permission denied for ' || CASE WHEN m.role = 'firm_stranger' THEN 'schema crm' WHEN m.class IN ('view', 'masked') THEN 'view ' || m.relation ELSE 'table ' || m.relation END
 		ELSE pg_temp.rows_of(m.role, m.relation, m.condition) END AS wanted
 FROM matrix m;
 SELECT is_empty('SELECT * FROM seen WHERE got IS DISTINCT FROM wanted', 'each role sees these rows of each relation, and no others');
+-- What has no customers' rows counts those that the role sees.
+SELECT is_empty($$SELECT p.role, p.relation, r.got, r.wanted FROM privilege p CROSS JOIN LATERAL (
+		SELECT pg_temp.as_role(p.role, 'SELECT coalesce(sum(now_in), 0) FROM crm.sales_funnel') AS got,
+			(SELECT count(*) FROM crm.opportunity o JOIN sees s USING (customer_id) WHERE s.role = p.role)::text AS wanted WHERE p.relation = 'sales_funnel'
+		UNION ALL SELECT pg_temp.as_role(p.role, 'SELECT coalesce(sum(members + holdout), 0) FROM crm.campaign_results'),
+			(SELECT count(*) FROM crm.campaign_member m JOIN sees s USING (customer_id) WHERE s.role = p.role)::text WHERE p.relation = 'campaign_results') r
+	WHERE p.privilege = 'SELECT' AND p.expected AND r.got <> r.wanted$$, 'and so do the views that add up');
 SELECT cmp_ok((SELECT count(*) FROM seen WHERE got ~ '^[1-9]\d* \w{32}$'), '>', (SELECT 5 * count(*) FROM declared), 'it sees some');
 SELECT results_eq($$SELECT role, count(customer_id) FROM grantee LEFT JOIN sees USING (role) GROUP BY 1 ORDER BY 1$$, $$VALUES ('firm_agent', 4::bigint), ('firm_agent_all', 49), ('firm_agent_none', 0), ('firm_analyst', 49),
 	('firm_manager', 30), ('firm_manager_all', 49), ('firm_masked', 49), ('firm_masked_own', 4), ('firm_person', 4), ('firm_reader', 49), ('firm_reader_own', 4), ('firm_retired', 0), ('firm_root', 26), ('firm_stranger', 0)$$,
@@ -170,7 +177,7 @@ END
 $$;
 SELECT is_empty($$SELECT relation, substring(o FROM '(?i).{10}(?:secret|5550199|1980-02-29).{10}') FROM declared d, LATERAL pg_temp.output('firm_masked', relation) o WHERE o ~* 'secret|5550199|1980-02-29'$$,
 	'whoever is kept from personal data reads none');
-SELECT set_eq($$SELECT relation FROM declared d, LATERAL pg_temp.output('firm_reader', relation) o WHERE o ~* 'secret|5550199|1980-02-29' AND class <> 'view'$$, 'SELECT relation FROM personal', 'whoever is not does');
+SELECT set_eq($$SELECT relation FROM declared d, LATERAL pg_temp.output('firm_reader', relation) o WHERE o ~* 'secret|5550199|1980-02-29' AND class <> 'view'$$, $$SELECT p.relation FROM personal p JOIN declared d USING (relation) WHERE d.class <> 'view'$$, 'whoever is not does');
 SELECT is_empty($$SELECT relation FROM personal p JOIN declared d USING (relation) WHERE d.class <> 'view' AND pg_temp.as_role('firm_masked', format('SELECT count(t) FROM crm.%I t', relation)) <> '42501: permission denied for table ' || relation$$,
 	'nor the whole row');
 SELECT is_empty($$SELECT relation FROM declared WHERE class = 'masked' AND relation <> 'agent_masked' AND pg_temp.output('firm_masked', relation) NOT LIKE '%***%'$$, 'the masked views have rows, and masks');
@@ -184,7 +191,7 @@ INSERT INTO declared_function SELECT unnest('{log_interaction, log_interactions,
 INSERT INTO declared_function SELECT unnest('{campaign_add_segment, loyalty_expire, import_customers, transfer_ownership, undo_transfer,
 	_owned_relations, _filter_customers, _transfer_check, _undo_transfer_rows, _row_key}'::text[]), 'manager';
 INSERT INTO declared_function SELECT unnest('{setup, migrate, uninstall, resync_sequences, maintain_partitions, prune_interactions, map_source, unmap_source, track, untrack, untrack_missing, tracking_status,
-	grant_access, revoke_access, merge_customers, unmerge_customers}'::text[]), 'owner';
+	grant_access, revoke_access, merge_customers, unmerge_customers, simulate_crm}'::text[]), 'owner';
 CREATE TEMPORARY VIEW crm_function AS
 SELECT p.oid, p.proname::text AS name, p.prosrc, l.lanname, coalesce(d.level, CASE WHEN p.proname ~ '^_' THEN 'private' END) AS level,
 	EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0) AS is_public

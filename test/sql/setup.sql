@@ -111,7 +111,7 @@ SELECT min(name) = 'crm.interaction_' || to_char(date_trunc('month', now()) - in
 FROM crm_partition WHERE bound <> 'DEFAULT';
 
 -- rows that fell into the default partition move, the too old and the endless stay
-DROP VIEW crm.interaction_masked;
+DROP VIEW crm.interaction_masked, crm.customer_360_masked, crm.customer_360;
 ALTER TABLE crm.interaction ADD COLUMN extra text, ADD COLUMN twice text GENERATED ALWAYS AS (extra || extra) STORED, DROP COLUMN channel;
 INSERT INTO crm.interaction (customer_id, occurred_at, kind, action, extra)
 SELECT n, date_trunc('month', now()) - make_interval(months => n, secs => 1), 'call', 'log', n::text FROM generate_series(0, 13) n;

@@ -7,6 +7,7 @@ use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Shop;
+use Dump;
 use Test::More;
 
 my $node = cluster('shop');
@@ -21,47 +22,6 @@ sub quiet
 	my ($out, $messages) = session($node, $database, "\\set VERBOSITY default\n$script", role => $role);
 	is($messages, '', $name);
 	return $out;
-}
-
-# Give all tables of the user's: name, rows, and a digest of the rows in any order.
-sub contents
-{
-	my ($database) = @_;
-	my $list = $node->safe_psql($database, q{SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind = 'r' AND n.nspname IN ('crm', 'public') ORDER BY 1});
-	return join "\n", map {
-		"$_ " . $node->safe_psql($database, qq{SET search_path = ''; SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text COLLATE "C")), '') FROM ONLY $_ t})
-	} split /\n/, $list;
-}
-
-# Give the columns of all tables as the catalogue has them, numbers and dropped ones included.
-sub columns
-{
-	my ($database) = @_;
-	return $node->safe_psql($database, q{SELECT attrelid::regclass, attnum, attname, atttypid, attnotnull, atthasdef, attidentity, attgenerated, attisdropped
-		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relkind IN ('r', 'p') AND c.relnamespace IN ('crm'::regnamespace, 'public'::regnamespace) AND attnum > 0 ORDER BY 1::text, 2});
-}
-
-# Give a dump's text; the key of \restrict (in dumps since 2025) differs from dump to dump.
-sub dump_of
-{
-	my ($database) = @_;
-	my ($out, $errors) = run_command([ 'pg_dump', @connection, '--no-sync', $database ]);
-	is($errors, '', "$database: pg_dump is quiet");
-	$out =~ s/^\\(un)?restrict .*$//mg;
-	return $out;
-}
-
-# One test: two long texts have the same lines, in whatever order pg_dump took them; says which are not in both.
-sub same
-{
-	my ($got, $expected, $name) = @_;
-	my (%got, %expected);
-	$got{$_}++ for split /\n/, $got;
-	$expected{$_}++ for split /\n/, $expected;
-	ok(join("\n", sort split /\n/, $got) eq join("\n", sort split /\n/, $expected), $name)
-		or diag(join "\n", (map { "+ $_" } grep { !$expected{$_} } sort keys %got), (map { "- $_" } grep { !$got{$_} } sort keys %expected));
-	return;
 }
 
 # What a user does with the tables. Whatever pg_dump loses of a member table is here.
@@ -112,6 +72,19 @@ my $rows = q{
 	INSERT INTO public.orders SELECT n, md5((n % 300 + 1)::text)::uuid, '2025-01-01'::timestamptz + n * interval '7 hours', n % 83 FROM generate_series(1, 1000) n;
 	INSERT INTO public.visit SELECT n, n, now() FROM generate_series(1, 50) n;
 	SELECT crm.map_source('shop', orders => 'SELECT user_id AS customer_id, bought_at AS ordered_at, total AS amount FROM public.orders');
+	INSERT INTO crm.region (region_id, parent_id, name) VALUES (1, 2, 'Alps'), (2, NULL, 'Europe');
+	INSERT INTO crm.agent (agent_id, name, region_id) VALUES (1, 'Anna', 1);
+	UPDATE crm.customer SET owner_id = 1, region_id = 1 WHERE customer_id % 7 = 0;
+	INSERT INTO crm.consent (customer_id, purpose, status) SELECT customer_id, 'marketing', 'given' FROM crm.customer WHERE customer_id % 11 = 0;
+	INSERT INTO crm.product (product_id, sku, name) VALUES (1, 'B-1', 'Bike');
+	INSERT INTO crm.currency_rate VALUES ('EUR', '2020-01-01', 0.9);
+	INSERT INTO crm.sales_order (customer_id, ordered_at, amount, currency) SELECT customer_id, now(), 100, CASE WHEN customer_id % 2 = 0 THEN 'EUR' END FROM crm.customer WHERE customer_id <= 200;
+	INSERT INTO crm.sales_order_item (customer_id, sales_order_id, line_number, product_id, quantity, unit_price) SELECT customer_id, sales_order_id, 1, 1, 1, 100 FROM crm.sales_order;
+	INSERT INTO crm.sales_return (customer_id, sales_order_id, returned_at, amount) SELECT customer_id, sales_order_id, now(), 40 FROM crm.sales_order WHERE sales_order_id % 3 = 0;
+	DELETE FROM crm.currency_rate;
+	INSERT INTO crm.lost_reason (lost_reason_id, name) VALUES (1, 'price');
+	INSERT INTO crm.opportunity (customer_id, name, amount) SELECT customer_id, 'Deal', 100 FROM crm.customer WHERE customer_id <= 50;
+	UPDATE crm.opportunity o SET pipeline_stage_id = s.pipeline_stage_id, lost_reason_id = CASE s.outcome WHEN 'lost' THEN 1 END FROM crm.pipeline_stage s WHERE s.place = 1 + o.customer_id % 6;
 };
 my $tracking = q{SELECT crm.track('public.orders', customer => 'user_id', source => 'shop', kind => 'order', columns => '{total}', create_customers => true)};
 
@@ -133,7 +106,7 @@ for my $database (sort keys %kind)
 		quiet($database, "$database: tracked", "$tracking; INSERT INTO public.orders SELECT n, md5(n::text)::uuid, '2025-06-01', 5 FROM generate_series(2001, 2100) n; UPDATE public.orders SET total = total + 1 WHERE order_id > 2050;", $role);
 	}
 	is($node->safe_psql($database, 'SELECT sum(moved) > 0 FROM crm.maintain_partitions()'), $role ? '' : 't', "$database: rows go to their partitions, where there are any");
-	my ($contents, $columns, $text) = (contents($database), columns($database), dump_of($database));
+	my ($contents, $columns, $text) = (contents($node, $database), columns($node, $database), dump_of($node, $database));
 	my $result = $node->safe_psql($database, $report);
 	like($contents, qr/^crm\.customer \d{3} /m, "$database: there are rows to lose");
 	unlike($text, qr/CREATE FUNCTION crm\.|ALTER EXTENSION/, "$database: the dump has no function of the extension");
@@ -152,15 +125,15 @@ for my $database (sort keys %kind)
 		$node->safe_psql('postgres', "CREATE DATABASE $copy TEMPLATE template0" . ($role ? " OWNER $role" : ''));
 		$node->safe_psql($copy, "GRANT ALL ON SCHEMA public TO $role") if $role;
 		command_ok([ 'pg_restore', @connection, '--exit-on-error', '-d', $copy, @$_, $archive ], "$copy: pg_restore @$_") for @{ $restore{$way} };
-		same(contents($copy), $contents, "$copy: every row is back, and none twice");
-		same(dump_of($copy), $text, "$copy: its dump is the first one's");
+		same(contents($node, $copy), $contents, "$copy: every row is back, and none twice");
+		same(dump_of($node, $copy), $text, "$copy: its dump is the first one's");
 		is($node->safe_psql($copy, $report), $result, "$copy: the default source gives the same");
 		is($node->safe_psql($copy, q{SELECT installed_by FROM crm.schema_version}), $role // (getpwuid $<)[0], "$copy: who made it");
 
 		# What was restored is set up again, and nothing changes.
 		my $out = quiet($copy, "$copy: set up again", q{SELECT string_agg(DISTINCT action, ' ') FROM crm.setup(); SELECT count(*) FROM crm.schema_version;});
 		is($out, "kept\n1", "$copy: nothing was made");
-		same(dump_of($copy), $text, "$copy: and nothing changed");
+		same(dump_of($node, $copy), $text, "$copy: and nothing changed");
 
 		# It goes on where it was: the application as it is, and crm.setup() when its owner, who is not who restored, is granted the functions.
 		quiet($copy, "$copy: the application goes on", q{INSERT INTO public.orders VALUES (9000, md5('9000')::uuid, '2025-07-01', 1);}, $role);
@@ -191,32 +164,25 @@ for my $database (sort keys %kind)
 	}
 
 	# DROP EXTENSION leaves every table, column and row, and the extension finds its way back.
-	my $before = triggers($database);
+	my $before = triggers($node, $database);
 	$node->safe_psql($database, 'DROP EXTENSION crm CASCADE');
-	same(contents($database), $contents, "$database: DROP EXTENSION leaves every row");
-	same(columns($database), $columns, "$database: and every column");
+	same(contents($node, $database), $contents, "$database: DROP EXTENSION leaves every row");
+	same(columns($node, $database), $columns, "$database: and every column");
 	is($node->safe_psql($database, q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'crm'::regnamespace}), '0', "$database: no function stays");
 	quiet($database, "$database: the application goes on", q{INSERT INTO public.orders VALUES (3000, md5('3000')::uuid, '2025-07-01', 1); DELETE FROM public.orders WHERE order_id = 3000;}, $role);
-	same(contents($database), $contents, "$database: as if nothing were");
+	same(contents($node, $database), $contents, "$database: as if nothing were");
 	quiet($database, "$database: created and set up again", "CREATE EXTENSION crm; SELECT * FROM crm.setup();", $role);
-	same(dump_of($database), $text, "$database: its dump is the one from before");
-	is(triggers($database), $before, "$database: and its triggers are");
+	same(dump_of($node, $database), $text, "$database: its dump is the one from before");
+	is(triggers($node, $database), $before, "$database: and its triggers are");
 	is($node->safe_psql($database, $report), $result, "$database: the default source gives the same");
 
 	# To uninstall, the user's own objects must go first; then nothing of the CRM stays but what is the user's.
 	my ($out, $messages) = session($node, $database, q{SELECT crm.uninstall('drop all customer data')}, role => $role);
 	like($messages, qr/cannot drop desired object\(s\) because other objects depend on them/, "$database: uninstall stops at what others built");
-	same(contents($database), $contents, "$database: and drops nothing");
+	same(contents($node, $database), $contents, "$database: and drops nothing");
 	quiet($database, "$database: uninstalled", q{DROP VIEW public.customer_list; DROP TABLE public.visit; SELECT crm.uninstall('drop all customer data');}, $role);
 	is($node->safe_psql($database, q{SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')}), 'mine', "$database: the user's table in schema crm stays");
 	quiet($database, "$database: the application goes on", q{INSERT INTO public.orders VALUES (3000, md5('3000')::uuid, '2025-07-01', 1);}, $role);
-}
-
-# Give the triggers of a database's tables.
-sub triggers
-{
-	my ($database) = @_;
-	return $node->safe_psql($database, q{SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgrelid::regclass::text, tgname});
 }
 
 no_trouble($node);

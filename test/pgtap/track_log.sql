@@ -103,7 +103,7 @@ SELECT is(with_log('ALTER TABLE crm.interaction ALTER interaction_id SET GENERAT
 SELECT is(with_log('ALTER TABLE crm.interaction ALTER interaction_id RESTART WITH 1000000 SET INCREMENT 10', 'interaction_id >= 1000000'), '', 'its sequence set further');
 SELECT is(with_log('ALTER TABLE crm.interaction ALTER interaction_id DROP IDENTITY, ALTER interaction_id SET DEFAULT (random() * 1e15)::bigint'), '', 'interaction_id with a default instead of an identity');
 SELECT is(with_log('ALTER TABLE crm.interaction ALTER detail SET STORAGE EXTERNAL, ALTER kind SET STATISTICS 10, SET (fillfactor = 50)'), '', 'settings of columns and of the table');
-SELECT is(with_log('DROP VIEW crm.interaction_masked; ALTER TABLE crm.interaction ALTER kind TYPE varchar(100), ALTER agent TYPE name'), '', 'columns of another type that fits');
+SELECT is(with_log('DROP VIEW crm.interaction_masked, crm.customer_360_masked, crm.customer_360; ALTER TABLE crm.interaction ALTER kind TYPE varchar(100), ALTER agent TYPE name'), '', 'columns of another type that fits');
 SELECT is(with_log('DROP VIEW crm.interaction_masked; ALTER TABLE crm.interaction DROP COLUMN agent, ADD COLUMN agent text'), '', 'our columns in another order');
 
 -- checks, keys, triggers, rules

@@ -15,8 +15,8 @@ WERROR    ?= -Werror
 FLOORS = src/kernel/base src/kernel src/render src/pg src/fn src/track
 OBJS   = $(patsubst %.c,%.o,$(sort $(wildcard $(addsuffix /*.c,$(FLOORS)))))
 
-# The install script: the head first, then a part for each family.
-SQL_PARTS  = sql/_head.sql $(filter-out sql/_head.sql,$(sort $(wildcard sql/*.sql)))
+# The install script: the head first, then a part for each family, and the tail.
+SQL_PARTS  = sql/_head.sql $(filter-out sql/_head.sql sql/_tail.sql,$(sort $(wildcard sql/*.sql))) sql/_tail.sql
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 DATA       = $(wildcard sql/updates/*.sql)
 

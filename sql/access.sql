@@ -180,7 +180,7 @@ GRANT EXECUTE ON FUNCTION crm._has_policy(oid, text) TO @extowner@;
 
 CREATE FUNCTION crm._row_security_is_on() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT crm._has_policy(pg_catalog.to_regclass('crm.customer'), 'crm_own') $$;
+AS $$ SELECT crm._has_policy(pg_catalog.to_regclass('crm.customer'), 'crm_all') $$;
 COMMENT ON FUNCTION crm._row_security_is_on() IS 'whether crm.setup(row_security => true) switched row security on';
 REVOKE ALL ON FUNCTION crm._row_security_is_on() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._row_security_is_on() TO @extowner@;
@@ -190,7 +190,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF row_security_active('crm.customer') AND EXISTS (SELECT FROM pg_policy p
-		WHERE p.polrelid = to_regclass('crm.customer') AND p.polname = 'crm_own')
+		WHERE p.polrelid = to_regclass('crm.customer') AND p.polname = 'crm_all')
 	THEN
 		RETURN NOT (SELECT v.sees_all FROM crm.visibility v);
 	END IF;
@@ -199,50 +199,63 @@ END
 $$;
 COMMENT ON FUNCTION crm._sees_part() IS 'whether row security keeps customers from the current role; open to PUBLIC for the functions that are';
 
--- Two policies a table: crm_all names those who see everything, so that the planner has no condition for them at all (a
--- condition with a look-up of the customer would take their parallel plans away); crm_own is for everybody else.
-CREATE FUNCTION crm._policy_roles(id oid) RETURNS oid[]
+-- Two policies a table, each TO the roles that it is for: crm_all for those who see everything, so that the planner has no
+-- condition for them at all (one that looks up the customer would take their parallel plans away), and crm_own for those
+-- who do not. The owner's sessions never meet crm_own, whose view pg_dump would refuse. Nobody else sees a row.
+CREATE FUNCTION crm._policy_roles(id oid, policy text) RETURNS oid[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT pg_catalog.array_agg(r.oid ORDER BY r.oid)
-	FROM pg_catalog.pg_roles r
-	WHERE r.oid = (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = id)
-		OR r.rolname IN (SELECT g.role_name FROM crm.access_grant g WHERE g.scope = 'all')
+	SELECT ARRAY(
+		SELECT r.oid
+		FROM pg_catalog.pg_roles r
+		WHERE CASE WHEN r.oid = (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = id) THEN policy = 'crm_all'
+			ELSE r.rolname IN (SELECT g.role_name FROM crm.access_grant g WHERE (g.scope = 'all') = (policy = 'crm_all')) END
+		ORDER BY r.oid)
 $$;
-COMMENT ON FUNCTION crm._policy_roles(oid) IS 'the roles for which policy crm_all of a table is: its owner, and those with scope all';
-REVOKE ALL ON FUNCTION crm._policy_roles(oid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._policy_roles(oid) TO @extowner@;
+COMMENT ON FUNCTION crm._policy_roles(oid, text) IS 'the roles that a policy is for: crm_all for the owner and those with scope all, crm_own for those with scope own';
+REVOKE ALL ON FUNCTION crm._policy_roles(oid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._policy_roles(oid, text) TO @extowner@;
+
+CREATE FUNCTION crm._make_policy(relation text, id oid, policy text, expression text, again boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	roles constant oid[] := crm._policy_roles(id, policy);
+	role_list constant text := (SELECT string_agg(quote_ident(pg_get_userbyid(r)), ', ') FROM unnest(roles) r);
+	has_policy boolean := crm._has_policy(id, policy);
+BEGIN
+	IF has_policy AND (again OR roles = '{}') THEN
+		EXECUTE format('DROP POLICY %I ON crm.%I', policy, relation);
+		has_policy := false;
+	END IF;
+	IF roles = '{}' THEN
+		RETURN;
+	ELSIF NOT has_policy THEN
+		EXECUTE format('CREATE POLICY %I ON crm.%I TO %s USING (%s)', policy, relation, role_list, expression);
+		EXECUTE format('COMMENT ON POLICY %I ON crm.%I IS %L', policy, relation, CASE policy
+			WHEN 'crm_all' THEN 'the owner, and the roles that see every customer; see crm.grant_access()'
+			ELSE 'the roles that see what crm.visibility says; see crm.grant_access()' END);
+	ELSIF roles <> (SELECT array_agg(r ORDER BY r) FROM pg_policy p, unnest(p.polroles) r WHERE p.polrelid = id AND p.polname = policy) THEN
+		EXECUTE format('ALTER POLICY %I ON crm.%I TO %s', policy, relation, role_list);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION crm._make_policy(text, oid, text, text, boolean) IS 'makes a policy where there is none, or again, and keeps the roles that it is for up to date';
+REVOKE ALL ON FUNCTION crm._make_policy(text, oid, text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._make_policy(text, oid, text, text, boolean) TO @extowner@;
 
 CREATE FUNCTION crm._make_policies(again boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	target record;
-	roles oid[];
-	role_list text;
-	expression text;
 BEGIN
 	FOR target IN SELECT p.*, c.relrowsecurity AND c.relforcerowsecurity AS is_forced
 		FROM crm._protected() p JOIN pg_class c ON c.oid = p.id
 	LOOP
-		roles := crm._policy_roles(target.id);
-		role_list := (SELECT string_agg(quote_ident(pg_get_userbyid(r)), ', ') FROM unnest(roles) r);
-		IF NOT crm._has_policy(target.id, 'crm_all') THEN
-			EXECUTE format('CREATE POLICY crm_all ON crm.%I TO %s USING (true)', target.relation, role_list);
-			EXECUTE format('COMMENT ON POLICY crm_all ON crm.%I IS %L', target.relation, 'those who see every customer; kept by crm.grant_access()');
-		ELSIF roles <> (SELECT array_agg(r ORDER BY r) FROM pg_policy p, unnest(p.polroles) r
-			WHERE p.polrelid = target.id AND p.polname = 'crm_all')
-		THEN
-			EXECUTE format('ALTER POLICY crm_all ON crm.%I TO %s', target.relation, role_list);
-		END IF;
-		IF again AND crm._has_policy(target.id, 'crm_own') THEN
-			EXECUTE format('DROP POLICY crm_own ON crm.%I', target.relation);
-		END IF;
-		IF NOT crm._has_policy(target.id, 'crm_own') THEN
-			expression := crm._visible(target.relation, format('%I', target.relation), target.rule, false);
-			EXECUTE format('CREATE POLICY crm_own ON crm.%I USING (%s)', target.relation, expression);
-			EXECUTE format('COMMENT ON POLICY crm_own ON crm.%I IS %L', target.relation, 'what crm.visibility says that a role sees');
-		END IF;
+		PERFORM crm._make_policy(target.relation, target.id, 'crm_all', 'true', again);
+		PERFORM crm._make_policy(target.relation, target.id, 'crm_own',
+			crm._visible(target.relation, format('%I', target.relation), target.rule, false), again);
 		IF NOT target.is_forced THEN
 			EXECUTE format('ALTER TABLE crm.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', target.relation);
 		END IF;
@@ -262,7 +275,7 @@ DECLARE
 	policy text;
 BEGIN
 	FOR target IN SELECT * FROM crm._protected() LOOP
-		IF crm._has_policy(target.id, 'crm_own') THEN
+		IF crm._has_policy(target.id, 'crm_all') THEN
 			EXECUTE format('ALTER TABLE crm.%I NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', target.relation);
 		END IF;
 		FOREACH policy IN ARRAY '{crm_own, crm_all}'::text[] LOOP

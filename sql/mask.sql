@@ -84,8 +84,7 @@ BEGIN
 		SELECT string_agg(CASE WHEN target.rule -> 'personal' ? a.attname
 				THEN crm._masked_column(target.id, a.attname, target.rule #>> ARRAY['personal', a.attname])
 				ELSE format('t.%I', a.attname) END, ', ' ORDER BY a.attnum),
-			jsonb_object_agg(a.attname, coalesce(col_description(a.attrelid, a.attnum), a.attname)
-				|| CASE WHEN target.rule -> 'personal' ? a.attname THEN '; masked' ELSE '' END)
+			jsonb_object_agg(a.attname, format('as in crm.%I', target.relation) || CASE WHEN target.rule -> 'personal' ? a.attname THEN ', masked' ELSE '' END)
 		INTO columns, descriptions
 		FROM pg_attribute a
 		WHERE a.attrelid = target.id AND a.attnum > 0 AND NOT a.attisdropped

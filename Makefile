@@ -89,6 +89,7 @@ bench: ## the benchmarks (installs what is missing)
 	@tools/setup bench
 	@test/bench/run
 	@test/bench/track
+	@test/bench/records
 	@test/bench/views
 
 help: ## this list

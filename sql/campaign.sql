@@ -106,7 +106,7 @@ BEGIN
 		);
 		CREATE INDEX ON crm.campaign_event (campaign_id, event);
 		PERFORM crm.track('crm.campaign_event', customer => 'customer_id', kind => 'campaign', occurred_at => 'occurred_at',
-			direction => 'out', columns => '{campaign_id,event,channel}');
+			direction => 'out', channel_column => 'channel', columns => '{campaign_id,event}');
 	END IF;
 	PERFORM crm._describe('campaign_event', 'what became of a campaign with a customer; rows are added, never changed', $json${
 		"customer_id": "the customer",

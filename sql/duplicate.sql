@@ -1,8 +1,8 @@
 -- duplicate: customers who may be one and the same.
 --
 -- Nobody is compared with everybody: two customers are compared when they share a key, and a key that too many share says
--- nothing and is left out. Keys are the mail addresses, the phone numbers, and for names the first 3 and the first 6
--- letters, and the last 3 and the last 6, of each two of the name's four longest words. So the work grows with the number of
+-- nothing and is left out. Keys are the mail addresses, the phone numbers, and of each two of the four longest words of a
+-- name: their first three letters, their last three, and each with the other's initial. So the work grows with the number of
 -- customers times max_block, and a name is found again with its words in another order or with a letter wrong.
 --
 -- Each sign leaves some doubt, and the doubts multiply: score = 1 - (1 - 0.9 mail)(1 - 0.8 phone)(1 - 0.8 name), where name
@@ -22,13 +22,14 @@ $$;
 COMMENT ON FUNCTION crm._similarity() IS 'the function that compares two names, of extension pg_trgm wherever it is; NULL when it is not installed; open to PUBLIC for crm.find_duplicates()';
 
 -- Whom to compare, as common table expressions: key, what customers may share; size, how many share it; pair, who shares what.
--- $1 is the customer asked for, who is compared with everybody by name; $2 the largest number of customers of a key.
-CREATE FUNCTION crm._duplicate_pairs() RETURNS text
+-- $1 is the customer asked for, who is compared with everybody by name; $2 the largest number of customers of a key. Where
+-- names cannot be compared but as a whole, the name is one key.
+CREATE FUNCTION crm._duplicate_pairs(whole_names boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT $sql$
+	SELECT format($sql$
 		live AS MATERIALIZED (
-			SELECT c.customer_id, c.name, c.birthday FROM crm.customer c WHERE c.merged_into IS NULL
+			SELECT c.customer_id, c.name, c.birthday, %s AS words FROM crm.customer c WHERE c.merged_into IS NULL
 		), word AS MATERIALIZED (
 			SELECT l.customer_id, w.word, w.place, count(*) OVER (PARTITION BY l.customer_id) AS words
 			FROM live l CROSS JOIN LATERAL (
@@ -42,13 +43,7 @@ AS $$
 			WHERE (p.kind = 'mail' OR p.kind = 'phone' AND p.normalised ~ '^[+]?[0-9]{5,}$')
 				AND ($1 IS NULL OR (p.kind, p.normalised) IN (SELECT o.kind, o.normalised FROM crm.contact_point o WHERE o.customer_id = $1))
 			UNION
-			SELECT a.customer_id, k.kind || k.n, least(k.first, k.second) || ' ' || greatest(k.first, k.second)
-			FROM word a
-			JOIN word b ON b.customer_id = a.customer_id AND (a.place < b.place OR a.words = 1)
-			CROSS JOIN LATERAL (
-				SELECT 'begin ' AS kind, l.n, left(a.word, l.n) AS first, left(b.word, l.n) AS second FROM (VALUES (3), (6)) l (n)
-				UNION ALL
-				SELECT 'end ', l.n, right(a.word, l.n), right(b.word, l.n) FROM (VALUES (3), (6)) l (n)) k
+			%s
 		), size AS MATERIALIZED (
 			SELECT k.kind, k.key, count(*) AS customers FROM key k GROUP BY k.kind, k.key HAVING count(*) > 1
 		), pair AS MATERIALIZED (
@@ -65,12 +60,23 @@ AS $$
 				WHERE l.customer_id <> $1 AND l.name IS NOT NULL
 			) p (a, b, kind)
 			GROUP BY p.a, p.b
-		)$sql$
+		)$sql$,
+		CASE WHEN whole_names THEN $sql$(SELECT string_agg(DISTINCT u.word COLLATE "C", ' ')
+			FROM regexp_split_to_table(lower(c.name), '[^[:alnum:]]+') u (word) WHERE u.word <> '')$sql$ ELSE 'NULL::text' END,
+		CASE WHEN whole_names THEN $sql$SELECT l.customer_id, 'name', l.words FROM live l WHERE $1 IS NULL AND l.words IS NOT NULL$sql$
+		ELSE $sql$SELECT a.customer_id, k.kind, k.key
+			FROM word a
+			JOIN word b ON b.customer_id = a.customer_id AND (a.place < b.place OR a.words = 1)
+			CROSS JOIN LATERAL (VALUES
+				('begin', least(left(a.word, 3), left(b.word, 3)) || ' ' || greatest(left(a.word, 3), left(b.word, 3))),
+				('end', least(right(a.word, 3), right(b.word, 3)) || ' ' || greatest(right(a.word, 3), right(b.word, 3))),
+				('word', a.word || ' ' || left(b.word, 1)),
+				('word', b.word || ' ' || left(a.word, 1))) k (kind, key)$sql$ END)
 $$;
-COMMENT ON FUNCTION crm._duplicate_pairs() IS 'the first half of the query of crm.find_duplicates(): whom to compare; open to PUBLIC for it';
+COMMENT ON FUNCTION crm._duplicate_pairs(boolean) IS 'the first half of the query of crm.find_duplicates(): whom to compare; open to PUBLIC for it';
 
 -- Gives the number of keys that are too common, as a row without duplicate_id, and then the pairs. $3 is the threshold, $4 the
--- largest number of pairs. Without a function for the similarity of names, those of the same words are equal.
+-- largest number of pairs.
 CREATE FUNCTION crm._duplicate_query(similarity text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -95,10 +101,7 @@ AS $$
 		WHERE s.score >= $3
 		ORDER BY s.score DESC, s.a, s.b
 		LIMIT $4::bigint + 1)
-		$sql$, crm._duplicate_pairs(), coalesce(similarity || '(x.name, y.name)',
-			$sql$CASE WHEN ARRAY(SELECT DISTINCT w COLLATE "C" FROM regexp_split_to_table(lower(x.name), '[^[:alnum:]]+') w WHERE w <> '' ORDER BY 1)
-				= ARRAY(SELECT DISTINCT w COLLATE "C" FROM regexp_split_to_table(lower(y.name), '[^[:alnum:]]+') w WHERE w <> '' ORDER BY 1)
-				AND x.name ~ '[[:alnum:]]' THEN 1::real ELSE 0::real END$sql$))
+		$sql$, crm._duplicate_pairs(similarity IS NULL), coalesce(similarity || '(x.name, y.name)', '(x.words = y.words)::int::real'))
 $$;
 COMMENT ON FUNCTION crm._duplicate_query(text) IS 'the query of crm.find_duplicates(), given the function for the similarity of names; open to PUBLIC for it';
 
@@ -150,7 +153,7 @@ BEGIN
 		IF duplicate_id IS NULL THEN
 			IF customer_id > 0 THEN
 				RAISE NOTICE USING
-					MESSAGE = format('%s keys were left out, since more than %s customers have each of them', customer_id, max_block),
+					MESSAGE = format('keys left out, since more than %s customers have each of them: %s', max_block, customer_id),
 					HINT = 'Give a larger max_block to compare those customers, too.';
 			END IF;
 		ELSIF found_pairs = max_pairs THEN

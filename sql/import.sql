@@ -3,23 +3,17 @@
 -- The list passes through the stages as an array of JSON objects, a row each. Plans are made for each call, since they
 -- depend on how long the list is.
 
--- The query stands in a subquery of one SELECT: opening a cursor refuses a second statement, and transaction_read_only stops
--- the functions that it calls from writing.
 CREATE FUNCTION crm._import_read(query text, search_path text) RETURNS jsonb[]
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET transaction_read_only = on
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	list refcursor;
 	result jsonb[];
 	known constant text[] := '{external_id, name, kind, mail, phone, birthday}';
 	unknown text;
 BEGIN
-	PERFORM set_config('search_path', _import_read.search_path, true);
-	OPEN list FOR EXECUTE pg_catalog.format(E'SELECT pg_catalog.array_agg(pg_catalog.to_jsonb(q)) FROM (%s\n) q',
-		pg_catalog.regexp_replace(query, '[;\s]+$', ''));
-	FETCH list INTO result;
-	CLOSE list;
-	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	result := crm._read_only(
+		format(E'SELECT pg_catalog.array_agg(pg_catalog.to_jsonb(q)) FROM (%s\n) q', regexp_replace(query, '[;\s]+$', '')),
+		result, _import_read.search_path);
 	IF result IS NOT NULL AND NOT result[1] ? 'external_id' THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'undefined_column',
@@ -55,32 +49,33 @@ BEGIN
 			CASE WHEN l.value ->> 'birthday' ~ '^\s*\d{4}-(0[1-9]|1[0-2])-[0-3]\d($|[T\s])' AND l.value ->> 'birthday' !~ '^\s*0000'
 				THEN left(ltrim(l.value ->> 'birthday'), 10) END AS day
 		FROM unnest(list) WITH ORDINALITY l (value, place)
-	), first AS (
-		SELECT g.external_id, min(g.place) AS place FROM given g GROUP BY g.external_id
 	), read AS MATERIALIZED (
-		SELECT g.*, f.place AS first, m.normalised AS mail_key, m.is_good AS mail_good, p.normalised AS phone_key,
+		SELECT g.*, m.normalised AS mail_key, m.is_good AS mail_good, p.normalised AS phone_key,
 			CASE WHEN right(g.day, 2)::int BETWEEN 1 AND extract(day FROM (left(g.day, 7) || '-01')::date + interval '1 month - 1 day')
 				THEN g.day::date END AS birthday
 		FROM given g
-		LEFT JOIN first f ON f.external_id = g.external_id
 		LEFT JOIN crm._read_contacts('mail', ARRAY(SELECT o.mail FROM given o ORDER BY o.place)) m ON m.place = g.place
 		LEFT JOIN crm._read_contacts('phone', ARRAY(SELECT o.phone FROM given o ORDER BY o.place)) p ON p.place = g.place
-	)
-	SELECT r.place, r.external_id, r.name, r.kind,
-		CASE WHEN r.mail_key IS NOT NULL THEN r.mail END, r.mail_key,
-		CASE WHEN r.phone_key IS NOT NULL THEN r.phone END, r.phone_key, r.birthday,
-		CASE
+	), judged AS (
+		SELECT r.*, CASE
 			WHEN r.external_id ~ '\S' IS NOT TRUE THEN 'external_id is empty'
-			WHEN r.first < r.place THEN format('same external_id as row %s', r.first)
 			WHEN r.kind NOT IN ('person', 'organisation') THEN 'kind is neither person nor organisation'
 			WHEN NOT r.mail_good THEN 'mail is no address'
 			WHEN r.phone_key !~ '[0-9]' THEN 'phone has no digits'
 			WHEN r.born IS NOT NULL AND r.birthday IS NULL THEN 'birthday is no day, written as 1980-12-31'
 			WHEN r.birthday > CURRENT_DATE THEN 'birthday is in the future'
 			WHEN r.birthday < CURRENT_DATE - interval '130 years' THEN 'birthday is more than 130 years ago'
-		END
-	FROM read r
-	ORDER BY r.place;
+			END AS reason
+		FROM read r
+	), counted AS (
+		SELECT j.*, CASE WHEN j.reason IS NULL THEN min(j.place) OVER (PARTITION BY j.reason IS NULL, j.external_id) END AS first
+		FROM judged j
+	)
+	SELECT c.place, c.external_id, c.name, c.kind,
+		CASE WHEN c.mail_key IS NOT NULL THEN c.mail END, c.mail_key, CASE WHEN c.phone_key IS NOT NULL THEN c.phone END, c.phone_key, c.birthday,
+		coalesce(c.reason, CASE WHEN c.first < c.place THEN format('same external_id as row %s', c.first) END)
+	FROM counted c
+	ORDER BY c.place;
 END
 $$;
 COMMENT ON FUNCTION crm._import_check(jsonb[]) IS 'the rows of a list in one spelling, and what is wrong with them; open to PUBLIC for crm.import_customers()';

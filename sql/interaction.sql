@@ -74,6 +74,8 @@ BEGIN
 			create_customers boolean NOT NULL DEFAULT false,
 			unknown text NOT NULL DEFAULT 'log',
 			direction text,
+			channel_column text,
+			direction_column text,
 			created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 			PRIMARY KEY (relation),
 			CONSTRAINT tracked_level_check CHECK (level IN ('statement', 'row')),
@@ -86,7 +88,7 @@ BEGIN
 		"customer": "its column with the customer",
 		"source": "the system whose keys that column holds; NULL when it holds customer_id",
 		"kind": "kind of the interactions",
-		"channel": "channel of the interactions",
+		"channel": "channel of the interactions; NULL when channel_column gives it, or nothing",
 		"occurred_at": "its column with the moment; NULL for the time of the transaction",
 		"reference": "its column with the key of the row; NULL for its primary key",
 		"columns": "the columns whose values may be logged",
@@ -94,7 +96,9 @@ BEGIN
 		"level": "level of the trigger: statement or row",
 		"create_customers": "whether unknown keys make new customers",
 		"unknown": "what becomes of rows without a known customer: log or skip",
-		"direction": "direction of the interactions",
+		"direction": "direction of the interactions; NULL when direction_column gives it",
+		"channel_column": "its column with the channel of each row",
+		"direction_column": "its column with the direction of each row: in, out or internal, anything else is NULL",
 		"created_at": "when it was tracked first"}$json$);
 END
 $$;

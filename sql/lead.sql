@@ -182,12 +182,12 @@ BEGIN
 	END IF;
 
 	SELECT jsonb_agg(jsonb_build_object('kind', k.kind, 'given', k.given, 'normalised', r.normalised)) FILTER (WHERE r.is_good),
-		string_agg(k.kind, ' and ') FILTER (WHERE NOT r.is_good)
+		string_agg(k.kind, ', ') FILTER (WHERE NOT r.is_good)
 	INTO contacts, bad
 	FROM unnest('{mail, phone}'::text[], ARRAY[one.mail, one.phone]) k (kind, given)
 	CROSS JOIN LATERAL crm._read_contacts(k.kind, ARRAY[k.given]) r;
 	IF bad IS NOT NULL THEN
-		RAISE NOTICE 'lead %: % cannot be right and are left out', lead, bad;
+		RAISE NOTICE 'lead %: left out, since it cannot be right: %', lead, bad;
 	END IF;
 	-- Sessions that convert leads of the same contact take turns; all the locks are taken in one order. An import excludes all.
 	PERFORM pg_advisory_xact_lock_shared(hashtextextended('crm.contact_point', 0));

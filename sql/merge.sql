@@ -182,7 +182,7 @@ BEGIN
 					RAISE EXCEPTION USING
 						ERRCODE = 'object_not_in_prerequisite_state',
 						MESSAGE = format('table %s has no primary key, so a merge could not be undone', target.target),
-						DETAIL = format('It has %s rows of customer %s.', rows, duplicate),
+						DETAIL = format('Rows of customer %s in it: %s.', duplicate, rows),
 						HINT = 'Give it a primary key.';
 				END IF;
 				CONTINUE;
@@ -190,8 +190,8 @@ BEGIN
 			rows := crm._merge_collisions(merge, target.relation, target.target, target.column_name, survivor, duplicate);
 			IF rows > 0 AND target.relation NOT LIKE 'crm.%' THEN
 				RAISE NOTICE USING
-					MESSAGE = format('%s rows of %s were removed, as customer %s has such rows under a unique key',
-						rows, target.target, survivor),
+					MESSAGE = format('rows of %s that were removed, as customer %s has such rows under a unique key: %s',
+						target.target, survivor, rows),
 					HINT = 'They are kept in crm.customer_merge_row.';
 			END IF;
 		END LOOP;
@@ -489,7 +489,7 @@ BEGIN
 	UPDATE crm.customer c SET merged_into = NULL WHERE c.customer_id = merge.duplicate_id;
 	changed := crm._unmerge_fill(merge.survivor_id, merge.survivor_before, merge.survivor_after);
 	IF changed IS NOT NULL THEN
-		RAISE NOTICE 'customer %: % changed since the merge and stay as they are', merge.survivor_id, changed;
+		RAISE NOTICE 'customer %: kept, since it was changed after the merge: %', merge.survivor_id, changed;
 	END IF;
 	came := crm._merge_points(merge.survivor_id, merge.duplicate_id, merge.points, format('merge %s undone', merge_id));
 	IF came < merge.points THEN
@@ -511,7 +511,7 @@ BEGIN
 	LOOP
 		IF missing > 0 THEN
 			RAISE NOTICE USING
-				MESSAGE = format('%s rows of %s did not come back', missing, relation),
+				MESSAGE = format('rows of %s that did not come back: %s', relation, missing),
 				DETAIL = 'They were deleted or given to somebody else since the merge, or their place is taken.';
 		END IF;
 		RETURN NEXT;

@@ -23,7 +23,7 @@ BEGIN
 		);
 		CREATE INDEX ON crm.consent (agent_id);
 		PERFORM crm.track('crm.consent', customer => 'customer_id', kind => 'consent',
-			occurred_at => 'occurred_at', columns => '{purpose, status, channel}');
+			occurred_at => 'occurred_at', channel_column => 'channel', columns => '{purpose, status}');
 		-- The log is made after the customer's table, so that it is tracked from here.
 		PERFORM crm.track('crm.customer', customer => 'customer_id', kind => 'customer',
 			columns => '{kind, lifecycle, owner_id, region_id, merged_into}', direction => 'internal');

@@ -128,7 +128,7 @@ BEGIN
 		CREATE INDEX ON crm.sales_order (region_id);
 		CREATE INDEX ON crm.sales_order (agent_id);
 		PERFORM crm.track('crm.sales_order', customer => 'customer_id', kind => 'order',
-			occurred_at => 'ordered_at', columns => '{status, amount, currency, channel}');
+			occurred_at => 'ordered_at', channel_column => 'channel', columns => '{status, amount, currency, channel}');
 		INSERT INTO crm.source (name, orders, baskets, events, is_default)
 		SELECT 'crm', s.orders, s.baskets, s.events, NOT EXISTS (SELECT FROM crm.source d WHERE d.is_default)
 		FROM crm._own_source() s

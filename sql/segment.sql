@@ -67,16 +67,13 @@ COMMENT ON FUNCTION crm._access_175_segment() IS 'access to what crm._setup_175_
 REVOKE ALL ON FUNCTION crm._access_175_segment() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._access_175_segment() TO @extowner@;
 
--- A subquery can neither change rows nor hold a second statement, and opening a cursor refuses what closes the parenthesis
--- by itself to add one; transaction_read_only stops the functions that the query calls.
 CREATE FUNCTION crm.segment_members(name text) RETURNS TABLE (customer_id bigint)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET transaction_read_only = on
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
 	segment record;
-	statement text;
-	probe refcursor;
+	members bigint[];
 BEGIN
 	PERFORM crm._require_argument('name', segment_members.name, false);
 	PERFORM crm._require_table('segment');
@@ -91,11 +88,9 @@ BEGIN
 		RETURN QUERY SELECT m.customer_id FROM crm.segment_member m WHERE m.segment_id = segment.segment_id;
 		RETURN;
 	END IF;
-	statement := format(E'SELECT DISTINCT q.customer_id::pg_catalog.int8 FROM (%s\n) q WHERE q.customer_id IS NOT NULL',
-		regexp_replace(segment.query, '[;\s]+$', ''));
 	BEGIN
-		OPEN probe FOR EXECUTE statement;
-		CLOSE probe;
+		members := crm._read_only(format(E'SELECT array_agg(DISTINCT q.customer_id::pg_catalog.int8) FROM (%s\n) q WHERE q.customer_id IS NOT NULL',
+			regexp_replace(segment.query, '[;\s]+$', '')), members);
 	EXCEPTION WHEN OTHERS THEN
 		RAISE EXCEPTION USING
 			ERRCODE = SQLSTATE,
@@ -103,7 +98,7 @@ BEGIN
 			DETAIL = format('The query of segment "%s" cannot be run.', segment_members.name),
 			HINT = 'It must be one SELECT that gives a column customer_id, with schema-qualified names.';
 	END;
-	RETURN QUERY EXECUTE statement;
+	RETURN QUERY SELECT m FROM unnest(members) m;
 END
 $$;
 COMMENT ON FUNCTION crm.segment_members(text) IS 'the customers of a segment: those listed, or those whom its query finds; the query runs read-only, as the caller, with search_path pg_catalog';

@@ -112,7 +112,7 @@ BEGIN
 		CREATE INDEX ON crm.ticket (root_cause_id);
 		CREATE INDEX ON crm.ticket (opened_at);
 		PERFORM crm.track('crm.ticket', customer => 'customer_id', kind => 'ticket', occurred_at => 'opened_at',
-			columns => '{status,priority,queue,channel,owner_id,root_cause_id}');
+			channel_column => 'channel', columns => '{status,priority,queue,channel,owner_id,root_cause_id}');
 	END IF;
 	PERFORM crm._describe('ticket', 'what customers ask for', $json${
 		"customer_id": "the customer",
@@ -154,7 +154,7 @@ BEGIN
 		);
 		CREATE INDEX ON crm.ticket_message (agent_id);
 		PERFORM crm.track('crm.ticket_message', customer => 'customer_id', kind => 'ticket message',
-			occurred_at => 'sent_at', columns => '{direction,channel}');
+			occurred_at => 'sent_at', channel_column => 'channel', direction_column => 'direction', columns => '{agent_id}');
 	END IF;
 	PERFORM crm._describe('ticket_message', 'what was written about a ticket', $json${
 		"customer_id": "the customer",

@@ -53,7 +53,7 @@ BEGIN
 		CREATE INDEX ON crm.survey_response (survey_id, answered_at);
 		CREATE INDEX ON crm.survey_response (customer_id, ticket_id);
 		PERFORM crm.track('crm.survey_response', customer => 'customer_id', kind => 'survey', occurred_at => 'answered_at',
-			columns => '{survey_id,score,channel}');
+			channel_column => 'channel', columns => '{survey_id,score}');
 	END IF;
 	PERFORM crm._describe('survey_response', 'answers to surveys', $json${
 		"customer_id": "the customer",

@@ -160,7 +160,7 @@ COMMENT ON FUNCTION crm._track_check_direction(text) IS 'checks the direction of
 REVOKE ALL ON FUNCTION crm._track_check_direction(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._track_check_direction(text) TO @extowner@ WITH GRANT OPTION;
 
--- What a trigger of a tracked table is given; see the head of src/track/track.c.
+-- What a trigger of a tracked table is given; see the head of src/track/attachment.c.
 CREATE FUNCTION crm._track_arguments(
 	logical text,
 	relation regclass,
@@ -173,13 +173,18 @@ CREATE FUNCTION crm._track_arguments(
 	reference text,
 	columns text[],
 	create_customers boolean,
-	unknown text
+	unknown text,
+	channel_column text,
+	direction_column text
 ) RETURNS text[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-	SELECT ARRAY[logical, customer, coalesce(source, ''), kind, coalesce(channel, ''), direction, coalesce(occurred_at, ''),
-			concat_ws(' ', CASE WHEN create_customers THEN 'create' END, CASE unknown WHEN 'skip' THEN 'skip' END),
+	SELECT ARRAY[logical, customer, coalesce(source, ''), kind, coalesce(channel_column, channel, ''),
+			coalesce(direction_column, direction, ''), coalesce(occurred_at, ''),
+			concat_ws(' ', CASE WHEN create_customers THEN 'create' END, CASE unknown WHEN 'skip' THEN 'skip' END,
+				CASE WHEN channel_column IS NOT NULL THEN 'channel' END,
+				CASE WHEN direction_column IS NOT NULL THEN 'direction' END),
 			cardinality(k.keys)::text] || k.keys || columns
 	FROM (
 		SELECT CASE WHEN reference IS NOT NULL THEN ARRAY[reference] ELSE ARRAY(
@@ -189,9 +194,9 @@ AS $function$
 			ORDER BY n.place) END AS keys
 	) k
 $function$;
-COMMENT ON FUNCTION crm._track_arguments(text, regclass, text, text, text, text, text, text, text, text[], boolean, text) IS 'the arguments of the triggers of a tracked table';
-REVOKE ALL ON FUNCTION crm._track_arguments(text, regclass, text, text, text, text, text, text, text, text[], boolean, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._track_arguments(text, regclass, text, text, text, text, text, text, text, text[], boolean, text) TO @extowner@;
+COMMENT ON FUNCTION crm._track_arguments(text, regclass, text, text, text, text, text, text, text, text[], boolean, text, text, text) IS 'the arguments of the triggers of a tracked table';
+REVOKE ALL ON FUNCTION crm._track_arguments(text, regclass, text, text, text, text, text, text, text, text[], boolean, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._track_arguments(text, regclass, text, text, text, text, text, text, text, text[], boolean, text, text, text) TO @extowner@;
 
 -- Remove the tracking triggers of a table that are not among those named.
 CREATE FUNCTION crm._track_drop(target regclass, keep text[]) RETURNS void
@@ -242,7 +247,9 @@ CREATE FUNCTION crm.track(
 	level text DEFAULT 'statement',
 	create_customers boolean DEFAULT false,
 	unknown text DEFAULT 'log',
-	direction text DEFAULT 'in'
+	direction text DEFAULT 'in',
+	channel_column text DEFAULT NULL,
+	direction_column text DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -263,7 +270,8 @@ BEGIN
 	PERFORM crm._require_argument('kind', coalesce(track.kind, 'default'), false);
 	PERFORM crm._track_check_words('level', ARRAY[track.level], '{statement,row}');
 	PERFORM crm._track_check_words('unknown', ARRAY[track.unknown], '{log,skip}');
-	PERFORM crm._track_check_words('direction', ARRAY[track.direction], '{in,out,internal}');
+	PERFORM crm._track_check_words('direction', ARRAY[CASE WHEN track.direction_column IS NULL THEN track.direction ELSE 'in' END],
+		'{in,out,internal}');
 	PERFORM crm._require_argument('create_customers', track.create_customers::text);
 	PERFORM crm._track_check_words('events', coalesce(track.events, ARRAY[NULL]), '{insert,update,delete,truncate}');
 	PERFORM crm._track_check_words('columns', coalesce(track.columns, ARRAY[NULL]), track.columns);
@@ -291,6 +299,18 @@ BEGIN
 	END LOOP;
 	IF track.reference IS NOT NULL THEN
 		PERFORM crm._track_check_column(track.relation, 'reference', track.reference, NULL);
+	END IF;
+	IF track.channel_column IS NOT NULL THEN
+		PERFORM crm._track_check_column(track.relation, 'channel', track.channel_column, NULL);
+	END IF;
+	IF track.direction_column IS NOT NULL THEN
+		PERFORM crm._track_check_column(track.relation, 'direction', track.direction_column, NULL);
+	END IF;
+	IF track.channel IS NOT NULL AND track.channel_column IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'arguments "channel" and "channel_column" exclude each other',
+			HINT = 'Give the channel of all rows, or the column that holds the channel of each.';
 	END IF;
 	IF track.create_customers AND coalesce(track.source, '') = '' THEN
 		RAISE EXCEPTION USING
@@ -324,7 +344,7 @@ BEGIN
 	SELECT string_agg(quote_literal(a.argument), ', ' ORDER BY a.place) INTO arguments
 	FROM unnest(crm._track_arguments(logical, track.relation, track.customer, track.source, what, track.channel,
 		track.direction, track.occurred_at, track.reference, track.columns, track.create_customers,
-		track.unknown)) WITH ORDINALITY AS a (argument, place);
+		track.unknown, track.channel_column, track.direction_column)) WITH ORDINALITY AS a (argument, place);
 
 	PERFORM pg_advisory_xact_lock(hashtextextended('crm.track', track.relation::oid::bigint));
 	FOR target IN SELECT t FROM crm._track_targets(track.relation) AS t LOOP
@@ -340,20 +360,22 @@ BEGIN
 			WHERE c.oid = target));
 	END LOOP;
 	INSERT INTO crm.tracked AS t (relation, customer, source, kind, channel, occurred_at, reference, columns, events,
-		level, create_customers, unknown, direction)
+		level, create_customers, unknown, direction, channel_column, direction_column)
 	VALUES (logical, track.customer, track.source, what, track.channel,
 		track.occurred_at, track.reference, track.columns, track.events, track.level,
-		track.create_customers, track.unknown, track.direction)
+		track.create_customers, track.unknown, CASE WHEN track.direction_column IS NULL THEN track.direction END,
+		track.channel_column, track.direction_column)
 	ON CONFLICT (relation) DO UPDATE
 	SET customer = excluded.customer, source = excluded.source, kind = excluded.kind, channel = excluded.channel,
 		occurred_at = excluded.occurred_at, reference = excluded.reference, columns = excluded.columns,
 		events = excluded.events, level = excluded.level, create_customers = excluded.create_customers,
-		unknown = excluded.unknown, direction = excluded.direction;
+		unknown = excluded.unknown, direction = excluded.direction, channel_column = excluded.channel_column,
+		direction_column = excluded.direction_column;
 END
 $function$;
-COMMENT ON FUNCTION crm.track(regclass, text, text, text, text, text, text, text[], text[], text, boolean, text, text) IS 'attaches triggers that log what happens to a table as interactions of its customers; called again it changes how';
-REVOKE ALL ON FUNCTION crm.track(regclass, text, text, text, text, text, text, text[], text[], text, boolean, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm.track(regclass, text, text, text, text, text, text, text[], text[], text, boolean, text, text) TO @extowner@;
+COMMENT ON FUNCTION crm.track(regclass, text, text, text, text, text, text, text[], text[], text, boolean, text, text, text, text) IS 'attaches triggers that log what happens to a table as interactions of its customers; called again it changes how';
+REVOKE ALL ON FUNCTION crm.track(regclass, text, text, text, text, text, text, text[], text[], text, boolean, text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm.track(regclass, text, text, text, text, text, text, text[], text[], text, boolean, text, text, text, text) TO @extowner@;
 
 CREATE FUNCTION crm.untrack(relation regclass) RETURNS void
 LANGUAGE plpgsql
@@ -425,7 +447,7 @@ BEGIN
 			CONTINUE;
 		END IF;
 		PERFORM crm.track(t.relation::regclass, t.customer, t.source, t.kind, t.channel, t.occurred_at, t.reference,
-			t.columns, t.events, t.level, t.create_customers, t.unknown, t.direction);
+			t.columns, t.events, t.level, t.create_customers, t.unknown, t.direction, t.channel_column, t.direction_column);
 	END LOOP;
 END
 $function$;
@@ -448,7 +470,7 @@ BEGIN
 		SELECT k.relation, g.oid AS target, w.name, (
 				SELECT string_agg(convert_to(a.argument, getdatabaseencoding()) || '\x00'::bytea, ''::bytea ORDER BY a.place)
 				FROM unnest(crm._track_arguments(k.relation, k.oid, k.customer, k.source, k.kind, k.channel, k.direction,
-					k.occurred_at, k.reference, k.columns, k.create_customers, k.unknown))
+					k.occurred_at, k.reference, k.columns, k.create_customers, k.unknown, k.channel_column, k.direction_column))
 					WITH ORDINALITY AS a (argument, place)) AS arguments
 		FROM known k
 		CROSS JOIN LATERAL crm._track_targets(k.oid) AS g (oid)
@@ -457,7 +479,7 @@ BEGIN
 		WHERE k.oid IS NOT NULL
 	), missing_column AS (
 		SELECT k.relation, min(n.name) AS name
-		FROM known k, unnest(k.columns || k.customer || k.occurred_at || k.reference) AS n (name)
+		FROM known k, unnest(k.columns || k.customer || k.occurred_at || k.reference || k.channel_column || k.direction_column) AS n (name)
 		WHERE n.name IS NOT NULL AND k.oid IS NOT NULL AND NOT EXISTS (
 			SELECT FROM pg_attribute a
 			WHERE a.attrelid = k.oid AND a.attname = n.name AND NOT a.attisdropped)

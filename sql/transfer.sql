@@ -25,21 +25,15 @@ COMMENT ON FUNCTION crm._owned_relations() IS 'the tables whose rows agents own,
 REVOKE ALL ON FUNCTION crm._owned_relations() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._owned_relations() TO @extowner@ WITH GRANT OPTION;
 
--- The condition stands in a subquery of one SELECT: opening a cursor refuses a second statement, and transaction_read_only
--- stops the functions that it calls from writing.
 CREATE FUNCTION crm._filter_customers(filter text, search_path text) RETURNS bigint[]
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET transaction_read_only = on
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	probe refcursor;
 	result bigint[];
 BEGIN
-	PERFORM set_config('search_path', _filter_customers.search_path, true);
-	OPEN probe FOR EXECUTE pg_catalog.format(
-		E'SELECT pg_catalog.array_agg(c.customer_id) FROM (SELECT customer_id FROM crm.customer WHERE (%s\n)) c', filter);
-	FETCH probe INTO result;
-	CLOSE probe;
-	RETURN coalesce(result, '{}');
+	RETURN coalesce(crm._read_only(
+		format(E'SELECT pg_catalog.array_agg(c.customer_id) FROM (SELECT customer_id FROM crm.customer WHERE (%s\n)) c', filter),
+		result, _filter_customers.search_path), '{}');
 END
 $$;
 COMMENT ON FUNCTION crm._filter_customers(text, text) IS 'the customers for whom a condition on crm.customer holds, read as the caller';

@@ -8,8 +8,9 @@
  *   column_1 ..
  *
  * relation is the logical name, which is logged; source is empty when the customer column holds
- * customer_id itself. options holds the words "create" (make customers that are not there) and
- * "skip" (do not log rows of unknown customers). Names of columns are looked up in the relation's
+ * customer_id itself. options holds the words "create" (make customers that are not there), "skip"
+ * (do not log rows of unknown customers), "channel" and "direction" (that argument is the name of a
+ * column that holds it, not the word itself). Names of columns are looked up in the relation's
  * row type once, and again after any change of the relation.
  */
 #include "track/attachment.h"
@@ -104,10 +105,20 @@ check_customer_type(const CrmAttachment *attachment)
 						"crm.untrack()."));
 }
 
+/* Tell whether a text is a direction that the log takes. */
+bool
+crm_is_direction(const char *text, size_t length)
+{
+	return (length == 2 && memcmp(text, "in", 2) == 0) ||
+		   (length == 3 && memcmp(text, "out", 3) == 0) ||
+		   (length == 8 && memcmp(text, "internal", 8) == 0);
+}
+
 /* Raise an error for arguments that crm.track() never gives; the log's checks would refuse them. */
 static void
 check_arguments(const Trigger *trigger)
 {
+	const char *direction;
 	int n_keys;
 
 	if (trigger->tgnargs < ARGS)
@@ -120,11 +131,10 @@ check_arguments(const Trigger *trigger)
 					   "together",
 					   trigger->tgname, trigger->tgnargs),
 				errhint("Use crm.track()."));
+	direction = trigger->tgargs[ARG_DIRECTION];
 	if (*trigger->tgargs[ARG_KIND] == '\0' ||
-		(*trigger->tgargs[ARG_DIRECTION] != '\0' &&
-		 strcmp(trigger->tgargs[ARG_DIRECTION], "in") != 0 &&
-		 strcmp(trigger->tgargs[ARG_DIRECTION], "out") != 0 &&
-		 strcmp(trigger->tgargs[ARG_DIRECTION], "internal") != 0))
+		(*direction != '\0' && strstr(trigger->tgargs[ARG_OPTIONS], "direction") == NULL &&
+		 !crm_is_direction(direction, strlen(direction))))
 		ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				errmsg("the tracking trigger of %s has an empty kind or a wrong direction",
 					   trigger->tgargs[ARG_RELATION]),
@@ -140,13 +150,37 @@ set_constant(CrmAttachment *attachment, int column, const char *value)
 		attachment->constant[column] = CStringGetTextDatum(value);
 }
 
+/* Find the columns that the trigger's arguments name. */
+static void
+find_all(CrmAttachment *attachment, const Trigger *trigger, TupleDesc row)
+{
+	char **arg = trigger->tgargs;
+
+	attachment->customer = *find_columns(attachment, row, &arg[ARG_CUSTOMER], 1, true);
+	check_customer_type(attachment);
+	if (attachment->has_occurred_at)
+		attachment->occurred_at = *find_columns(attachment, row, &arg[ARG_OCCURRED_AT], 1, true);
+	if (attachment->has_channel)
+		attachment->channel = *find_columns(attachment, row, &arg[ARG_CHANNEL], 1, true);
+	if (attachment->has_direction)
+		attachment->direction = *find_columns(attachment, row, &arg[ARG_DIRECTION], 1, true);
+	attachment->n_keys = atoi(arg[ARG_KEYS]);
+	attachment->n_columns = trigger->tgnargs - ARGS - attachment->n_keys;
+	attachment->keys = find_columns(attachment, row, arg + ARGS, attachment->n_keys, true);
+	attachment->columns = find_columns(attachment, row, arg + ARGS + attachment->n_keys,
+									   attachment->n_columns, false);
+	attachment->compared = attachment->columns;
+	attachment->n_compared = attachment->n_columns;
+	if (attachment->n_columns == 0)
+		attachment->compared = all_columns(attachment, row, &attachment->n_compared);
+}
+
 /* Make an attachment in a memory context of its own, below parent. */
 static CrmAttachment *
 make_attachment(const TriggerData *data, MemoryContext parent)
 {
 	const Trigger *trigger = data->tg_trigger;
 	char **arg = trigger->tgargs;
-	TupleDesc row = RelationGetDescr(data->tg_relation);
 	MemoryContext memory =
 		AllocSetContextCreate(parent, "crm tracking trigger", ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(memory);
@@ -162,34 +196,22 @@ make_attachment(const TriggerData *data, MemoryContext parent)
 	attachment->has_occurred_at = *arg[ARG_OCCURRED_AT] != '\0';
 	attachment->create = strstr(arg[ARG_OPTIONS], "create") != NULL;
 	attachment->skip = strstr(arg[ARG_OPTIONS], "skip") != NULL;
+	attachment->has_channel = strstr(arg[ARG_OPTIONS], "channel") != NULL;
+	attachment->has_direction = strstr(arg[ARG_OPTIONS], "direction") != NULL;
 	memset(attachment->constant_null, true, sizeof(attachment->constant_null));
 	set_constant(attachment, LOG_SOURCE, arg[ARG_SOURCE]);
 	set_constant(attachment, LOG_KIND, arg[ARG_KIND]);
-	set_constant(attachment, LOG_CHANNEL, arg[ARG_CHANNEL]);
-	set_constant(attachment, LOG_DIRECTION, arg[ARG_DIRECTION]);
+	if (!attachment->has_channel)
+		set_constant(attachment, LOG_CHANNEL, arg[ARG_CHANNEL]);
+	if (!attachment->has_direction)
+		set_constant(attachment, LOG_DIRECTION, arg[ARG_DIRECTION]);
 	set_constant(attachment, LOG_REFERENCE, arg[ARG_RELATION]);
 	attachment->action[CRM_ACTION_INSERT] = CStringGetTextDatum("insert");
 	attachment->action[CRM_ACTION_UPDATE] = CStringGetTextDatum("update");
 	attachment->action[CRM_ACTION_DELETE] = CStringGetTextDatum("delete");
 	attachment->action[CRM_ACTION_TRUNCATE] = CStringGetTextDatum("truncate");
 	if (!TRIGGER_FIRED_BY_TRUNCATE(data->tg_event)) /* which needs no columns, come what may */
-	{
-		crm_column_find(&attachment->customer, row, pstrdup(arg[ARG_CUSTOMER]), attachment->name);
-		check_customer_type(attachment);
-		crm_column_use_text(&attachment->customer);
-		if (attachment->has_occurred_at)
-			crm_column_find(&attachment->occurred_at, row, pstrdup(arg[ARG_OCCURRED_AT]),
-							attachment->name);
-		attachment->n_keys = atoi(arg[ARG_KEYS]);
-		attachment->n_columns = trigger->tgnargs - ARGS - attachment->n_keys;
-		attachment->keys = find_columns(attachment, row, arg + ARGS, attachment->n_keys, true);
-		attachment->columns = find_columns(attachment, row, arg + ARGS + attachment->n_keys,
-										   attachment->n_columns, false);
-		attachment->compared = attachment->columns;
-		attachment->n_compared = attachment->n_columns;
-		if (attachment->n_columns == 0)
-			attachment->compared = all_columns(attachment, row, &attachment->n_compared);
-	}
+		find_all(attachment, trigger, RelationGetDescr(data->tg_relation));
 	MemoryContextSwitchTo(caller);
 	return attachment;
 }

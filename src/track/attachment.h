@@ -23,11 +23,12 @@ typedef struct CrmAttachment
 	MemoryContext memory; /* holds what follows */
 	char *name;           /* logical name of the relation */
 	char *source;         /* empty when the customer column holds customer_id */
-	CrmColumn customer, occurred_at;
+	CrmColumn customer, occurred_at, channel, direction;
 	CrmColumn *keys, *columns, *compared; /* compared: by which an update counts as one */
 	int n_keys, n_columns, n_compared;
 	bool has_source, has_occurred_at, create, skip;
-	Datum constant[LOG_COLUMNS]; /* the columns of the log that all rows share */
+	bool has_channel, has_direction; /* whether columns give them, and no constants */
+	Datum constant[LOG_COLUMNS];     /* the columns of the log that all rows share */
 	bool constant_null[LOG_COLUMNS];
 	Datum action[4]; /* texts, by CRM_ACTION_ */
 } CrmAttachment;
@@ -41,5 +42,6 @@ enum
 };
 
 extern CrmAttachment *crm_attachment(const TriggerData *trigger);
+extern bool crm_is_direction(const char *text, size_t length);
 
 #endif

@@ -189,6 +189,32 @@ set_value(LogRow *row, int column, Datum value)
 	row->nulls[column] = false;
 }
 
+/* Set channel and direction where columns give them; no direction that the log does not take. */
+static void
+set_words(const CrmAttachment *attachment, TupleTableSlot *slot, LogRow *row)
+{
+	bool null;
+	Datum value;
+	text *word;
+
+	if (attachment->has_channel)
+	{
+		value = slot_getattr(slot, attachment->channel.number, &null);
+		if (!null)
+			set_value(row, LOG_CHANNEL,
+					  PointerGetDatum(crm_column_text(&attachment->channel, value)));
+	}
+	if (attachment->has_direction)
+	{
+		value = slot_getattr(slot, attachment->direction.number, &null);
+		if (null)
+			return;
+		word = crm_column_text(&attachment->direction, value);
+		if (crm_is_direction(VARDATA_ANY(word), VARSIZE_ANY_EXHDR(word)))
+			set_value(row, LOG_DIRECTION, PointerGetDatum(word));
+	}
+}
+
 /* Log one row of a customer, 0 when unknown; the slots are as for log_row. */
 static void
 log_customer_row(Call *call, int64 customer, TupleTableSlot *old_row, TupleTableSlot *new_row)
@@ -206,6 +232,8 @@ log_customer_row(Call *call, int64 customer, TupleTableSlot *old_row, TupleTable
 	set_value(&row, LOG_TRANSACTION_ID, FullTransactionIdGetDatum(GetTopFullTransactionId()));
 	set_value(&row, LOG_OCCURRED_AT, TimestampTzGetDatum(occurred_at(call, slot)));
 	set_value(&row, LOG_ACTION, call->action);
+	if (slot != NULL)
+		set_words(attachment, slot, &row);
 	if (call->has_agent)
 		set_value(&row, LOG_AGENT, call->agent);
 	if (key != NULL)

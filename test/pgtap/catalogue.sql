@@ -5,11 +5,11 @@ BEGIN;
 -- crm.sources(); functions that are open check their arguments, and triggers look up
 -- rates and check amounts as whoever writes.
 CREATE TEMPORARY TABLE allowed (function_name text) ON COMMIT DROP;
-INSERT INTO allowed VALUES ('_collect'), ('_period_number'), ('_source_probe'), ('_require_argument'), ('_require_table'), ('_exchange_rate'), ('_require_returnable'),
-	('_business_check'), ('_loyalty_check'),
-	('_read_contacts'), ('_survivor'), ('_lead_match'), ('_lead_customer'), ('_lead_opportunity'), ('_similarity'), ('_duplicate_pairs'), ('_duplicate_query'),
-	('_import_read'), ('_import_check'), ('_import_match'), ('_import_write'),
-	('_create_own_customers'), ('_sees_part');
+INSERT INTO allowed VALUES ('_collect'), ('_period_number'), ('_source_probe'), ('_require_argument'), ('_require_table'), ('_exchange_rate'),
+	('_require_returnable'), ('_business_check'), ('_loyalty_check'), ('_read_only');
+INSERT INTO allowed VALUES ('_read_contacts'), ('_survivor'), ('_lead_match'), ('_lead_customer'), ('_lead_opportunity'),
+	('_similarity'), ('_duplicate_pairs'), ('_duplicate_query'), ('_import_read'), ('_import_check'), ('_import_match'), ('_import_write');
+INSERT INTO allowed VALUES ('_create_own_customers'), ('_sees_part');
 
 CREATE TEMPORARY VIEW member AS
 SELECT d.classid, d.objid, i.type, i.identity

@@ -38,15 +38,15 @@ DECLARE line text; result text := ''; BEGIN FOR line IN EXECUTE 'EXPLAIN (COSTS 
 SELECT alike(pg_temp.plan_of('SELECT * FROM crm.consent_status WHERE customer_id = 5'), '%consent_pkey%(customer_id = 5)%', 'one customer''s consent is found by the key');
 
 -- What the log says, and what it must not say
-SELECT results_eq($$SELECT kind, action, direction, occurred_at = now() OR occurred_at < '2026-04-01', detail, agent FROM crm.interaction WHERE customer_id = 1 AND (kind <> 'consent' OR reference_key ~ '\m1$') ORDER BY interaction_id$$,
-	$$VALUES ('customer', 'insert', 'internal', true, '{"new": {"kind": "person", "lifecycle": "prospect", "owner_id": null, "region_id": null, "merged_into": null}}'::jsonb, 'anna'),
-		('customer', 'update', 'internal', true, '{"old": {"kind": "person", "lifecycle": "prospect", "owner_id": null, "region_id": null, "merged_into": null}, "new": {"kind": "person", "lifecycle": "prospect", "owner_id": 1, "region_id": null, "merged_into": null}}', 'anna'),
-		('consent', 'insert', 'in', true, '{"new": {"purpose": "marketing", "status": "given", "channel": "mail"}}', 'anna'),
-		('note', 'insert', 'internal', true, NULL, 'anna')$$, 'customers, consents and notes are logged');
+SELECT results_eq($$SELECT kind, action, channel, direction, occurred_at = now() OR occurred_at < '2026-04-01', detail, agent FROM crm.interaction WHERE customer_id = 1 AND (kind <> 'consent' OR reference_key ~ '\m1$') ORDER BY interaction_id$$,
+	$$VALUES ('customer', 'insert', NULL::text, 'internal', true, '{"new": {"kind": "person", "lifecycle": "prospect", "owner_id": null, "region_id": null, "merged_into": null}}'::jsonb, 'anna'),
+		('customer', 'update', NULL, 'internal', true, '{"old": {"kind": "person", "lifecycle": "prospect", "owner_id": null, "region_id": null, "merged_into": null}, "new": {"kind": "person", "lifecycle": "prospect", "owner_id": 1, "region_id": null, "merged_into": null}}', 'anna'),
+		('consent', 'insert', 'mail', 'in', true, '{"new": {"purpose": "marketing", "status": "given"}}', 'anna'),
+		('note', 'insert', NULL, 'internal', true, NULL, 'anna')$$, 'customers, consents and notes are logged');
 SELECT is_empty($$SELECT * FROM crm.interaction i WHERE i::text ~* 'secret'$$, 'without names, texts and evidence');
 SELECT is((SELECT occurred_at FROM crm.interaction WHERE kind = 'consent' AND customer_id = 2), '2026-01-01'::timestamptz, 'a consent at its own time');
 SELECT results_eq($$SELECT relation, kind, occurred_at, columns, direction FROM crm.tracked WHERE relation IN ('crm.customer', 'crm.consent', 'crm.note') ORDER BY 1$$, $$VALUES
-	('crm.consent', 'consent', 'occurred_at', '{purpose,status,channel}'::text[], 'in'),
+	('crm.consent', 'consent', 'occurred_at', '{purpose,status}'::text[], 'in'),
 	('crm.customer', 'customer', NULL, '{kind,lifecycle,owner_id,region_id,merged_into}', 'internal'),
 	('crm.note', 'note', 'created_at', '{}', 'internal')$$, 'they are tracked from the start');
 SELECT crm.untrack('crm.note');

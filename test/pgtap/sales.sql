@@ -126,6 +126,24 @@ SELECT pg_temp.refuses($$DELETE FROM crm.sales_order WHERE sales_order_id = 1$$,
 SELECT pg_temp.refuses($$DELETE FROM crm.opportunity$$, 'sales_order_opportunity_id_fkey');
 SELECT is_empty('SELECT pg_temp.never_refused(tables) FROM my', 'each constraint has refused something');
 
+-- Whoever may write the tables needs no right on the functions of their triggers, but sees the rates and the order.
+CREATE ROLE test_sales_agent;
+GRANT USAGE ON SCHEMA crm TO test_sales_agent;
+GRANT SELECT, INSERT, UPDATE ON crm.sales_order, crm.sales_return, crm.opportunity, crm.opportunity_stage_history TO test_sales_agent;
+GRANT SELECT ON crm.currency_rate, crm.pipeline, crm.pipeline_stage TO test_sales_agent;
+SET LOCAL ROLE test_sales_agent;
+SELECT lives_ok($$INSERT INTO crm.sales_order (customer_id, sales_order_id, ordered_at, amount, currency) VALUES (2, 50, '2026-02-01', 100, 'EUR')$$, 'an agent takes an order');
+SELECT lives_ok($$INSERT INTO crm.sales_return (customer_id, sales_order_id, returned_at, amount) VALUES (2, 50, now(), 10)$$, 'and a return');
+SELECT throws_ok($$INSERT INTO crm.sales_return (customer_id, sales_order_id, returned_at, amount) VALUES (2, 50, now(), 91)$$, '23514', NULL, 'but not too much of it');
+SELECT lives_ok($$UPDATE crm.sales_order SET exchange_rate = 1 WHERE sales_order_id = 50$$, 'and mends its rate');
+SELECT lives_ok($$INSERT INTO crm.opportunity (customer_id, opportunity_id, name, amount, currency, created_at) VALUES (2, 50, 'Deal', 1, 'EUR', '2026-02-01')$$, 'and finds a deal');
+SELECT lives_ok($$UPDATE crm.opportunity SET pipeline_stage_id = (SELECT s.pipeline_stage_id FROM crm.pipeline_stage s WHERE s.name = 'Won') WHERE opportunity_id = 50$$, 'and wins it');
+RESET ROLE;
+SELECT results_eq('SELECT (SELECT base_amount FROM crm.sales_return WHERE sales_order_id = 50), (SELECT count(*) FROM crm.opportunity_stage_history WHERE opportunity_id = 50)', 'VALUES (10::numeric, 2::bigint)', 'with all that follows');
+DELETE FROM crm.opportunity WHERE opportunity_id = 50;
+DELETE FROM crm.sales_return WHERE sales_order_id = 50;
+DELETE FROM crm.sales_order WHERE sales_order_id = 50;
+
 -- Orders and deals that go to another customer take along what hangs on them, returns that use up the order included.
 UPDATE crm.sales_order SET opportunity_id = NULL;
 UPDATE crm.sales_order SET customer_id = 2 WHERE customer_id = 1;

@@ -133,6 +133,10 @@ SELECT results_eq($$SELECT occurred_at, kind, detail FROM crm.interaction WHERE 
 SELECT results_eq($$SELECT detail -> 'old' ->> 'status', detail -> 'new' ->> 'status' FROM crm.interaction WHERE reference = 'crm.ticket' AND reference_key = '1,10' AND action = 'update' ORDER BY interaction_id LIMIT 3$$,
 	$$VALUES ('new', 'open'), ('open', 'pending'), ('pending', 'solved')$$, 'and what becomes of them');
 SELECT is((SELECT count(*) FROM crm.interaction WHERE kind = 'ticket message' AND occurred_at = '2026-01-14'), 1::bigint, 'messages are logged when they were sent');
+SELECT is_empty($$SELECT m.ticket_message_id FROM crm.ticket_message m LEFT JOIN crm.interaction i
+	ON i.reference = 'crm.ticket_message' AND i.action = 'insert' AND i.reference_key = concat_ws(',', m.customer_id, m.ticket_id, m.ticket_message_id)
+	WHERE (i.direction, i.channel) IS DISTINCT FROM (m.direction, m.channel)$$, 'with their own direction and channel');
+SELECT bag_eq($$SELECT DISTINCT direction FROM crm.interaction WHERE reference = 'crm.ticket_message'$$, $$VALUES ('in'), ('out'), ('internal')$$, 'of which there were all');
 SELECT is_empty($$SELECT detail FROM crm.interaction WHERE detail::text LIKE '%restored%'$$, 'subjects are not');
 
 -- Whoever has the rights of an agent can write all of it: the triggers need no more.

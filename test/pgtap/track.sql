@@ -306,5 +306,23 @@ SELECT is(logged(), '', 'after crm.untrack() nothing is logged');
 SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgrelid = 'sale'::regclass$$, 'and there is no trigger left');
 SELECT is_empty($$SELECT * FROM crm.tracked WHERE relation = 'test_track.sale'$$, 'nor a row of crm.tracked');
 
+-- Channel and direction of each row
+CREATE TYPE way AS ENUM ('in', 'out', 'sideways');
+CREATE TABLE talk (id int PRIMARY KEY, buyer int, medium varchar(9), way way);
+SELECT throws_ok($$SELECT crm.track('talk', 'buyer', channel => 'web', channel_column => 'medium')$$, '22023', 'arguments "channel" and "channel_column" exclude each other', 'one channel or the column');
+SELECT throws_like($$SELECT crm.track('talk', 'buyer', channel_column => 'no')$$, 'channel column "no" of %talk does not exist', 'a channel column that is not there');
+SELECT throws_like($$SELECT crm.track('talk', 'buyer', direction_column => 'no')$$, 'direction column "no" of %talk does not exist', 'a direction column that is not there');
+SELECT lives_ok($$SELECT crm.track('talk', 'buyer', channel_column => 'medium', direction_column => 'way')$$, 'channel and direction from columns');
+SELECT is_empty($$SELECT * FROM crm.tracking_status() WHERE relation LIKE '%talk' AND status <> 'ok'$$, 'the status is ok');
+INSERT INTO talk VALUES (1, 7, 'web', 'out'), (2, 7, NULL, 'in'), (3, 7, '', 'sideways'), (4, 7, 'phone', NULL);
+UPDATE talk SET medium = 'mail' WHERE id = 4;
+TRUNCATE talk;
+SELECT results_eq($$SELECT reference_key, action, channel, direction FROM crm.interaction WHERE reference LIKE '%talk' ORDER BY interaction_id$$, $$VALUES
+	('1', 'insert', 'web', 'out'), ('2', 'insert', NULL::text, 'in'), ('3', 'insert', '', NULL), ('4', 'insert', 'phone', NULL), ('4', 'update', 'mail', NULL), (NULL, 'truncate', NULL, NULL)$$,
+	'each row its own; what is no direction is none');
+ALTER TABLE talk RENAME way TO weg;
+SELECT throws_like('INSERT INTO talk VALUES (1, 7)', 'tracked column "way" of %talk does not exist any more', 'a direction column that is gone');
+SELECT matches((SELECT status FROM crm.tracking_status() WHERE relation LIKE '%talk' AND target LIKE '%talk' AND trigger IS NULL), 'column "way" does not exist', 'and the status says so');
+
 SELECT * FROM finish();
 ROLLBACK;

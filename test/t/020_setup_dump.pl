@@ -112,6 +112,19 @@ my $rows = q{
 	INSERT INTO public.orders SELECT n, md5((n % 300 + 1)::text)::uuid, '2025-01-01'::timestamptz + n * interval '7 hours', n % 83 FROM generate_series(1, 1000) n;
 	INSERT INTO public.visit SELECT n, n, now() FROM generate_series(1, 50) n;
 	SELECT crm.map_source('shop', orders => 'SELECT user_id AS customer_id, bought_at AS ordered_at, total AS amount FROM public.orders');
+	INSERT INTO crm.region (region_id, parent_id, name) VALUES (1, 2, 'Alps'), (2, NULL, 'Europe');
+	INSERT INTO crm.agent (agent_id, name, region_id) VALUES (1, 'Anna', 1);
+	UPDATE crm.customer SET owner_id = 1, region_id = 1 WHERE customer_id % 7 = 0;
+	INSERT INTO crm.consent (customer_id, purpose, status) SELECT customer_id, 'marketing', 'given' FROM crm.customer WHERE customer_id % 11 = 0;
+	INSERT INTO crm.product (product_id, sku, name) VALUES (1, 'B-1', 'Bike');
+	INSERT INTO crm.currency_rate VALUES ('EUR', '2020-01-01', 0.9);
+	INSERT INTO crm.sales_order (customer_id, ordered_at, amount, currency) SELECT customer_id, now(), 100, CASE WHEN customer_id % 2 = 0 THEN 'EUR' END FROM crm.customer WHERE customer_id <= 200;
+	INSERT INTO crm.sales_order_item (customer_id, sales_order_id, line_number, product_id, quantity, unit_price) SELECT customer_id, sales_order_id, 1, 1, 1, 100 FROM crm.sales_order;
+	INSERT INTO crm.sales_return (customer_id, sales_order_id, returned_at, amount) SELECT customer_id, sales_order_id, now(), 40 FROM crm.sales_order WHERE sales_order_id % 3 = 0;
+	DELETE FROM crm.currency_rate;
+	INSERT INTO crm.lost_reason (lost_reason_id, name) VALUES (1, 'price');
+	INSERT INTO crm.opportunity (customer_id, name, amount) SELECT customer_id, 'Deal', 100 FROM crm.customer WHERE customer_id <= 50;
+	UPDATE crm.opportunity o SET pipeline_stage_id = s.pipeline_stage_id, lost_reason_id = CASE s.outcome WHEN 'lost' THEN 1 END FROM crm.pipeline_stage s WHERE s.place = 1 + o.customer_id % 6;
 };
 my $tracking = q{SELECT crm.track('public.orders', customer => 'user_id', source => 'shop', kind => 'order', columns => '{total}', create_customers => true)};
 

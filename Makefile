@@ -91,6 +91,7 @@ bench: ## the benchmarks (installs what is missing)
 	@test/bench/track
 	@test/bench/crm
 	@test/bench/records
+	@test/bench/views
 
 help: ## this list
 	@echo "all, install, installcheck, uninstall, clean: as in every PGXS extension; for another server add"

@@ -10,7 +10,7 @@ BEGIN
 			FROM crm.opportunity_stage_history h
 			UNION ALL
 			-- The stage it is in now counts, whether or not a row tells of it.
-			SELECT o.customer_id, o.opportunity_id, o.pipeline_stage_id, NULL
+			SELECT o.customer_id, o.opportunity_id, o.pipeline_stage_id, NULL::interval AS time_in_stage
 			FROM crm.opportunity o
 		), furthest AS (
 			-- How far it came in the pipeline that it is in now; a loss is no step.

@@ -89,7 +89,9 @@ bench: ## the benchmarks (installs what is missing)
 	@tools/setup bench
 	@test/bench/run
 	@test/bench/track
+	@test/bench/crm
 	@test/bench/records
+	@test/bench/views
 
 help: ## this list
 	@echo "all, install, installcheck, uninstall, clean: as in every PGXS extension; for another server add"

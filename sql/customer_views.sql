@@ -112,9 +112,10 @@ BEGIN
 		LEFT JOIN crm.product_category k USING (product_category_id)
 		WHERE o.status NOT IN ('draft', 'cancelled')
 		UNION ALL
-		SELECT r.customer_id, 'return', r.returned_at, r.sales_order_id, NULL, o.status, o.channel,
-			o.campaign_id, r.product_id, p.sku, p.name, k.name, - r.quantity, NULL, NULL,
-			- r.amount, o.currency, - r.base_amount, r.reason
+		SELECT r.customer_id, 'return' AS entry, r.returned_at AS occurred_at, r.sales_order_id, NULL::integer AS line_number, o.status, o.channel,
+			o.campaign_id, r.product_id, p.sku, p.name AS product, k.name AS category, - r.quantity AS quantity,
+			NULL::numeric AS unit_price, NULL::numeric AS discount, - r.amount AS amount, o.currency, - r.base_amount AS base_amount,
+			r.reason
 		FROM crm.sales_return r
 		JOIN crm.sales_order o USING (customer_id, sales_order_id)
 		LEFT JOIN crm.product p USING (product_id)

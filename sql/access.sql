@@ -18,6 +18,7 @@
 --           who is kept from personal data
 -- owner     the column with the agent, when it is not owner_id
 -- through   the table whose visible rows make these rows visible, when they have no customer
+-- shared    deleting a row takes rows of customers along, so that only those do it who see every customer
 -- closed    columns that only the owner of the tables fills; fixed: that only the owner changes
 -- functions by level: what PUBLIC may not execute and this level, with those above, may
 

@@ -5,7 +5,7 @@
 -- it has: so it can be repeated, and a lower level takes away.
 
 -- Privileges as rows: of a whole object, or of a column (place > 0).
-CREATE FUNCTION crm._privileges_wanted(level text, personal boolean)
+CREATE FUNCTION crm._privileges_wanted(level text, scope text, personal boolean)
 RETURNS TABLE (kind text, id oid, place smallint, privilege text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -39,6 +39,7 @@ BEGIN
 				END AS no_columns
 		FROM target t, unnest(t.privileges) p (privilege)
 		WHERE (t.as_caller OR t.scope IN ('masked', 'visibility')) AND (t.relkind <> 'v' OR personal OR t.hidden = '{}')
+			AND NOT (p.privilege = 'DELETE' AND t.rule ? 'shared' AND _privileges_wanted.scope <> 'all')
 	)
 	SELECT 'TABLE', n.oid, 0::smallint, n.privilege
 	FROM narrowed n WHERE n.only_columns IS NULL AND coalesce(n.no_columns, '[]') = '[]'
@@ -57,9 +58,9 @@ BEGIN
 	SELECT 'SCHEMA', 'crm'::regnamespace, 0::smallint, 'USAGE';
 END
 $$;
-COMMENT ON FUNCTION crm._privileges_wanted(text, boolean) IS 'the privileges of a level, with or without personal data';
-REVOKE ALL ON FUNCTION crm._privileges_wanted(text, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._privileges_wanted(text, boolean) TO @extowner@;
+COMMENT ON FUNCTION crm._privileges_wanted(text, text, boolean) IS 'the privileges of a level, of a scope, with or without personal data';
+REVOKE ALL ON FUNCTION crm._privileges_wanted(text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._privileges_wanted(text, text, boolean) TO @extowner@;
 
 CREATE FUNCTION crm._access_functions(level text) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -125,7 +126,7 @@ COMMENT ON FUNCTION crm._privilege_target(text, oid) IS 'what stands after ON in
 REVOKE ALL ON FUNCTION crm._privilege_target(text, oid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._privilege_target(text, oid) TO @extowner@;
 
-CREATE FUNCTION crm._privilege_changes(role oid, level text, personal boolean)
+CREATE FUNCTION crm._privilege_changes(role oid, level text, scope text, personal boolean)
 RETURNS TABLE (is_excess boolean, what text, grantor oid, may_grant boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -135,7 +136,7 @@ AS $$
 		h.grantor,
 		CASE c.kind WHEN 'FUNCTION' THEN has_function_privilege(c.id, 'EXECUTE WITH GRANT OPTION')
 			WHEN 'SCHEMA' THEN has_schema_privilege(c.id, 'USAGE WITH GRANT OPTION') ELSE true END
-	FROM crm._privileges_wanted(level, personal) w
+	FROM crm._privileges_wanted(level, scope, personal) w
 	FULL JOIN crm._privileges_held(role) h ON (h.kind, h.id, h.place, h.privilege) = (w.kind, w.id, w.place, w.privilege)
 	CROSS JOIN LATERAL (SELECT coalesce(w.kind, h.kind), coalesce(w.id, h.id), coalesce(w.place, h.place), coalesce(w.privilege, h.privilege))
 		c (kind, id, place, privilege)
@@ -144,13 +145,13 @@ AS $$
 	GROUP BY w.kind IS NULL, h.grantor, c.kind, c.id
 	ORDER BY w.kind IS NULL DESC, c.kind, c.id
 $$;
-COMMENT ON FUNCTION crm._privilege_changes(oid, text, boolean) IS 'what lies between what a role has and what its level has: what is to be revoked first, and by whom it was granted, then what is to be granted';
-REVOKE ALL ON FUNCTION crm._privilege_changes(oid, text, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._privilege_changes(oid, text, boolean) TO @extowner@;
+COMMENT ON FUNCTION crm._privilege_changes(oid, text, text, boolean) IS 'what lies between what a role has and what its level has: what is to be revoked first, and by whom it was granted, then what is to be granted';
+REVOKE ALL ON FUNCTION crm._privilege_changes(oid, text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._privilege_changes(oid, text, text, boolean) TO @extowner@;
 
 -- Who granted what is too much must revoke it: where that was another than the caller, the caller becomes that role for the
 -- moment, if it may. A table's privilege takes those of its columns along, so that there is a second round.
-CREATE FUNCTION crm._set_privileges(role oid, level text, personal boolean) RETURNS void
+CREATE FUNCTION crm._set_privileges(role oid, level text, scope text, personal boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -162,7 +163,7 @@ DECLARE
 BEGIN
 	FOR round IN 1 .. 2 LOOP
 		has_revoked := false;
-		FOR change IN SELECT * FROM crm._privilege_changes(role, level, personal) LOOP
+		FOR change IN SELECT * FROM crm._privilege_changes(role, level, scope, personal) LOOP
 			IF NOT change.is_excess AND change.may_grant THEN
 				EXECUTE format('GRANT %s TO %I', change.what, pg_get_userbyid(role));
 			ELSIF round = 1 AND NOT change.is_excess THEN
@@ -197,9 +198,9 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION crm._set_privileges(oid, text, boolean) IS 'gives a role what its level has, and nothing else of the CRM; level NULL has nothing';
-REVOKE ALL ON FUNCTION crm._set_privileges(oid, text, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm._set_privileges(oid, text, boolean) TO @extowner@;
+COMMENT ON FUNCTION crm._set_privileges(oid, text, text, boolean) IS 'gives a role what its level has, and nothing else of the CRM; level NULL has nothing';
+REVOKE ALL ON FUNCTION crm._set_privileges(oid, text, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION crm._set_privileges(oid, text, text, boolean) TO @extowner@;
 
 CREATE FUNCTION crm._grant_again() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -216,7 +217,7 @@ BEGIN
 				HINT = format('Create it and repeat this, or forget it: SELECT crm.revoke_access(%L).', given.role_name);
 			CONTINUE;
 		END IF;
-		PERFORM crm._set_privileges(given.role, given.level, given.personal);
+		PERFORM crm._set_privileges(given.role, given.level, given.scope, given.personal);
 	END LOOP;
 END
 $$;
@@ -280,7 +281,7 @@ BEGIN
 	ON CONFLICT (role_name) DO UPDATE
 	SET level = excluded.level, scope = excluded.scope, personal = excluded.personal, granted_at = now(), granted_by = CURRENT_USER
 	WHERE (g.level, g.scope, g.personal) <> (excluded.level, excluded.scope, excluded.personal);
-	PERFORM crm._set_privileges(id, grant_access.level, grant_access.personal);
+	PERFORM crm._set_privileges(id, grant_access.level, granted_scope, grant_access.personal);
 	IF crm._row_security_is_on() THEN
 		PERFORM crm._make_policies(false);
 	END IF;
@@ -311,7 +312,7 @@ BEGIN
 			HINT = 'SELECT role_name FROM crm.access_grant lists those that have.';
 	END IF;
 	IF id IS NOT NULL THEN
-		PERFORM crm._set_privileges(id, NULL, NULL);
+		PERFORM crm._set_privileges(id, NULL, NULL, NULL);
 	END IF;
 	IF crm._row_security_is_on() THEN
 		PERFORM crm._make_policies(false);

@@ -164,7 +164,7 @@ CREATE FUNCTION crm._access_170_campaign() RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT $json${"relations": {
-		"campaign": {"scope": "catalogue"},
+		"campaign": {"scope": "catalogue", "shared": true},
 		"campaign_cost": {"scope": "catalogue"},
 		"campaign_member": {"scope": "customer"},
 		"campaign_event": {"scope": "log"},

@@ -59,7 +59,7 @@ CREATE FUNCTION crm._access_175_segment() RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT $json${"relations": {
-		"segment": {"scope": "catalogue", "closed": ["query"]},
+		"segment": {"scope": "catalogue", "shared": true, "closed": ["query"]},
 		"segment_member": {"scope": "customer"}},
 	"functions": {"manager": ["campaign_add_segment"]}}$json$::pg_catalog.jsonb
 $$;

@@ -41,7 +41,7 @@ SELECT is_empty($$SELECT relation FROM declared WHERE class NOT IN ('view', 'mas
 
 -- Privileges
 CREATE TEMPORARY VIEW privilege AS
-SELECT g.role, g.level, coalesce(g.personal, true) AS personal, d.relation, d.class, ('crm.' || d.relation)::regclass AS id, p.privilege,
+SELECT g.role, g.level, g.scope, coalesce(g.personal, true) AS personal, d.relation, d.class, ('crm.' || d.relation)::regclass AS id, p.privilege,
 	CASE
 		WHEN g.level IS NULL THEN false
 		WHEN p.privilege = 'SELECT' THEN d.class <> 'private' AND (d.class <> 'record' OR g.level = 'manager')
@@ -49,7 +49,7 @@ SELECT g.role, g.level, coalesce(g.personal, true) AS personal, d.relation, d.cl
 		WHEN p.privilege = 'INSERT' THEN d.class IN ('customer', 'owned', 'log') AND g.level IN ('agent', 'manager') OR d.class IN ('catalogue', 'record') AND g.level = 'manager'
 		WHEN p.privilege = 'UPDATE' THEN d.class IN ('customer', 'owned') AND g.level IN ('agent', 'manager') OR d.class = 'catalogue' AND g.level = 'manager'
 			OR d.relation = 'ownership_transfer' AND g.level = 'manager'
-		WHEN p.privilege = 'DELETE' THEN d.class IN ('customer', 'owned', 'catalogue') AND g.level = 'manager'
+		WHEN p.privilege = 'DELETE' THEN d.class IN ('customer', 'owned', 'catalogue') AND g.level = 'manager' AND (d.relation NOT IN ('campaign', 'segment') OR g.scope = 'all')
 		ELSE false
 	END AS expected
 FROM grantee g, declared d, unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) p (privilege);
@@ -72,6 +72,10 @@ SELECT is_empty($$SELECT role, p FROM grantee, unnest('{USAGE,CREATE}'::text[]) 
 SELECT is_empty($$SELECT role, c.oid::regclass FROM grantee, pg_class c WHERE c.relnamespace = 'crm'::regnamespace AND c.relispartition AND has_table_privilege(role, c.oid, 'SELECT')$$, 'nor reads a partition by itself');
 SELECT is_empty($$SELECT oid::regclass FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relname IN (SELECT relation FROM declared WHERE class IN ('customer', 'log', 'owned', 'record')) AND NOT (relrowsecurity AND relforcerowsecurity)$$,
 	'row security is forced where rows are somebody''s');
+
+SELECT is_empty($$SELECT f.conrelid::regclass, f.conname FROM pg_constraint f JOIN crm._access_rules() c ON ('crm.' || c.relation)::regclass = f.conrelid JOIN crm._access_rules() p ON ('crm.' || p.relation)::regclass = f.confrelid
+	WHERE f.contype = 'f' AND c.scope IN ('customer', 'log', 'owned') AND p.scope = 'catalogue' AND (f.confdeltype NOT IN ('a', 'r') AND NOT p.rule ? 'shared' OR f.confupdtype NOT IN ('a', 'r'))$$,
+	'no foreign row goes or changes with a row of a catalogue that a manager of some customers may delete or change');
 
 -- Rows: the columns that a role may read, of the rows that it sees, against those that the superuser finds that it should.
 CREATE FUNCTION pg_temp.rows_of(who text, relation text, condition text) RETURNS text LANGUAGE plpgsql AS $$

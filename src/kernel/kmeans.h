@@ -47,13 +47,15 @@ typedef struct CrmKmeansData
 	size_t n;
 	int d;
 
+	int offender; /* after CRM_DOMAIN of crm_kmeans_arrange: the caller's column, -1: the weights */
+
 	/* from crm_kmeans_arrange to crm_kmeans_data_free */
-	uint32_t *order;      /* order[i]: the caller's row that stands at position i */
-	int *column_order;    /* column_order[f]: the caller's column that is the f-th of the sums */
-	const double **x;     /* the columns in that order */
-	double *mean;         /* of the columns in that order, weighted */
-	double total_weight;  /* n without weights */
-	double mean_variance; /* of the columns, weighted; tolerance is relative to it */
+	uint32_t *order;     /* order[i]: the caller's row that stands at position i */
+	int *column_order;   /* column_order[f]: the caller's column that is the f-th of the sums */
+	const double **x;    /* the columns in that order */
+	double *mean;        /* of the columns in that order, weighted */
+	double total_weight; /* n without weights */
+	double total;        /* inertia around the mean: total_weight times the variances' sum */
 } CrmKmeansData;
 
 typedef enum CrmKmeansInit
@@ -92,7 +94,8 @@ typedef struct CrmKmeansModel
 	int k; /* clusters found: below param->k when the rows have fewer distinct values */
 	int d;
 	double *centroids; /* k rows of d prepared values in the order of the caller's columns */
-	int *column_order; /* d: the order in which distances are summed */
+	double *centres;   /* the same in the order in which distances are summed */
+	int *column_order; /* d: that order */
 	double *weights;   /* k: weight of each cluster's rows */
 	int64_t *sizes;    /* k: rows of each cluster */
 	double inertia;
@@ -119,6 +122,9 @@ extern bool crm_kmeans_check(const CrmKmeansParam *param, char *why, size_t n);
 extern size_t crm_kmeans_bytes(const CrmKmeansParam *param, size_t n, int d);
 extern CrmStatus crm_kmeans_arrange(CrmCtx *ctx, CrmKmeansData *data);
 extern void crm_kmeans_data_free(CrmCtx *ctx, CrmKmeansData *data);
+extern CrmStatus crm_kmeans_sample(CrmCtx *ctx, const CrmKmeansData *data, size_t rows,
+								   CrmKmeansData *sample);
+extern void crm_kmeans_sample_free(CrmCtx *ctx, CrmKmeansData *sample);
 extern CrmStatus crm_kmeans_fit(CrmCtx *ctx, const CrmKmeansData *data, const CrmKmeansParam *param,
 								CrmKmeansModel *model);
 extern void crm_kmeans_model_free(CrmCtx *ctx, CrmKmeansModel *model);

@@ -14,6 +14,7 @@
 #define MAX_ROUNDS 10 /* of ordering the clusters, each after a tie that the order resolved */
 
 #define POLL_WORK  ((size_t) 1 << 20)
+#define SLICE      512 /* rows that are labelled together */
 
 /* Set the customary parameters of scikit-learn, with ten starts. */
 void
@@ -463,6 +464,26 @@ crm_kmeans_rows(CrmCtx *ctx, const CrmKmeansData *data, const CrmKmeansModel *mo
 	}
 	crm_release(ctx, tile, (size_t) CRM_NEAREST_TILE * d, sizeof(double));
 	return status;
+}
+
+/* Give the cluster of the row at each position; as crm_kmeans_rows, for all rows. */
+CrmStatus
+crm_kmeans_labels(CrmCtx *ctx, const CrmKmeansData *data, const CrmKmeansModel *model,
+				  uint16_t *labels)
+{
+	CrmKmeansRow rows[SLICE];
+
+	for (size_t first = 0; first < data->n; first += SLICE)
+	{
+		size_t count = data->n - first > SLICE ? SLICE : data->n - first;
+		CrmStatus status = crm_kmeans_rows(ctx, data, model, first, count, rows);
+
+		if (status != CRM_OK)
+			return status;
+		for (size_t i = 0; i < count; i++)
+			labels[first + i] = (uint16_t) rows[i].cluster;
+	}
+	return CRM_OK;
 }
 
 /*

@@ -131,6 +131,8 @@ extern void crm_kmeans_model_free(CrmCtx *ctx, CrmKmeansModel *model);
 extern CrmStatus crm_kmeans_rows(CrmCtx *ctx, const CrmKmeansData *data,
 								 const CrmKmeansModel *model, size_t first, size_t count,
 								 CrmKmeansRow *rows);
+extern CrmStatus crm_kmeans_labels(CrmCtx *ctx, const CrmKmeansData *data,
+								   const CrmKmeansModel *model, uint16_t *labels);
 extern void crm_kmeans_predict(const double *centroids, int k, int d, const int *column_order,
 							   const double *values, CrmKmeansRow *row);
 

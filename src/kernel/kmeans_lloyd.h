@@ -6,11 +6,11 @@
  *
  * Skipping (after Hamerly 2010, doi 10.1137/1.9781611972801.12, with one number a row instead of
  * two): when a row is compared with all centres its slack is l - u, l the distance to the second
- * nearest, u to the nearest. A centre j that moves by m_j eats at most m_j + max of the others' m of
- * the slack of its rows. moved_j adds that up; the row keeps bound = slack + moved_j, and as long as
- * bound > moved_j its nearest centre is the same and its coordinates are not even read. Bounds and
- * moves are rounded to the safe side, so a label is always the one that comparing with all centres
- * would give, to the bit.
+ * nearest, u to the nearest. A centre j that moves by m_j eats at most m_j + max of the others' m
+ * of the slack of its rows. moved_j adds that up; the row keeps bound = slack + moved_j, and as
+ * long as bound > moved_j its nearest centre is the same and its coordinates are not even read.
+ * Bounds and moves are rounded to the safe side, so a label is always the one that comparing with
+ * all centres would give, to the bit.
  *
  * Sums of a cluster's rows are kept as pairs of doubles, about 106 bits, and only rows that change
  * their cluster are taken out and put in; so a centre is the rounded mean, whatever the way to it.

@@ -1,8 +1,8 @@
 /*
  * kmeans_nearest.c: the inner loops of k-means; see kmeans_nearest.h.
  *
- * A tile is four vectors of eight rows, so four independent sums hide the latency of an addition and
- * a centre's coordinate is fetched once for 32 rows.
+ * A tile is four vectors of eight rows, so four independent sums hide the latency of an addition
+ * and a centre's coordinate is fetched once for 32 rows.
  */
 #include "kernel/kmeans_nearest.h"
 
@@ -133,7 +133,8 @@ crm_kmeans_nearest_gather(const double *const *x, int d, const uint32_t *rows, s
 }
 
 /* Take the square roots of eight numbers from 1e-300 to 1e306, to 1e-15, by Newton's iteration for
- * 1 / sqrt(x) from the customary start (Lomont 2003); of smaller ones the result may be too small. */
+ * 1 / sqrt(x) from the customary start (Lomont 2003); of smaller ones the result may be too small.
+ * */
 CRM_LANES_INLINE void
 take_roots(const double *x, double *roots)
 {
@@ -147,8 +148,8 @@ take_roots(const double *x, double *roots)
 }
 
 /*
- * Give each row's slack, second - best as distances, less a part of their sum and a constant for the
- * error of both and of the root taken here: a bound from below. Huge when there is one centre.
+ * Give each row's slack, second - best as distances, less a part of their sum and a constant for
+ * the error of both and of the root taken here: a bound from below. Huge when there is one centre.
  */
 CRM_CLONES void
 crm_kmeans_nearest_slack(const CrmNearest *nearest, double error, double least, double *slack)
@@ -207,8 +208,10 @@ crm_kmeans_nearest_squares(const double *const *x, int d, size_t first, size_t c
 	}
 }
 
-/* Give the sum of n values, each times its weight unless weights is NULL. Rows go to the eight lanes
- * in turn; for a few thousand of them, so that the rounding stays small. */
+/*
+ * Give the sum of n values, each times its weight unless weights is NULL. Rows go to the eight
+ * lanes in turn; meant for a few thousand of them, so that the rounding stays small.
+ */
 CRM_CLONES double
 crm_kmeans_nearest_sum(const double *weights, const double *values, size_t n)
 {
@@ -226,4 +229,26 @@ crm_kmeans_nearest_sum(const double *weights, const double *values, size_t n)
 	for (int l = 0; i < n; i++, l++)
 		lane[l] += weights != NULL ? weights[i] * values[i] : values[i];
 	return crm_lanes_sum(lane);
+}
+
+/*
+ * Give the sum of the roots of n squares, each times its weight unless weights is NULL; squares
+ * becomes the roots. For a few thousand rows, as crm_kmeans_nearest_sum.
+ */
+CRM_CLONES double
+crm_kmeans_nearest_sum_roots(const double *weights, double *squares, size_t n)
+{
+	size_t i = 0;
+
+	for (; i + CRM_LANES <= n; i += CRM_LANES)
+		take_roots(squares + i, squares + i);
+	if (i < n)
+	{
+		double last[CRM_LANES] = {0};
+
+		memcpy(last, squares + i, (n - i) * sizeof(double));
+		take_roots(last, last);
+		memcpy(squares + i, last, (n - i) * sizeof(double));
+	}
+	return crm_kmeans_nearest_sum(weights, squares, n);
 }

@@ -4,9 +4,9 @@
  *     square(x, c) = sum_f (x_f - c_f)^2, in the order of the columns
  *
  * The difference is squared, rather than |x|^2 - 2 x c + |c|^2 taken, which would lose the digits
- * of data far from the origin. The rows of a tile lie in lanes (base/lanes.h), so a row's operations
- * and their order do not depend on the processor, and all functions here give the same bits for the
- * same row and centre.
+ * of data far from the origin. The rows of a tile lie in lanes (base/lanes.h), so a row's
+ * operations and their order do not depend on the processor, and all functions here give the same
+ * bits for the same row and centre.
  *
  * Invariants: of equal squares the first centre is the nearest, the next one the second. Nothing is
  * allocated. Not handled: NaN.
@@ -40,6 +40,7 @@ extern void crm_kmeans_nearest_slack(const CrmNearest *nearest, double error, do
 extern void crm_kmeans_nearest_squares(const double *const *x, int d, size_t first, size_t count,
 									   const double *centre, double *squares);
 extern double crm_kmeans_nearest_sum(const double *weights, const double *values, size_t n);
+extern double crm_kmeans_nearest_sum_roots(const double *weights, double *squares, size_t n);
 
 /* Give the squared distance of a row in an array to a centre. */
 static inline double

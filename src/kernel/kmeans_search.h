@@ -1,6 +1,6 @@
 /*
- * kmeans_search.h: a local search that leaves optima of Lloyd's iteration for better ones, where the
- * data are small enough to afford it.
+ * kmeans_search.h: a local search that leaves optima of Lloyd's iteration for better ones, where
+ * the data are small enough to afford it.
  *
  *     exchange  move a row to the cluster where it costs least, both centres following at once
  *               (Hartigan and Wong 1979, doi 10.2307/2346830), while for some row and cluster
@@ -10,8 +10,8 @@
  *               (Lattanzi and Sohler 2019, PMLR 97: 3662). Which centre: in turn one at random, and
  *               the one whose loss costs least
  *
- * Bounds: only when n k d <= CRM_SEARCH_TERMS; at most CRM_SEARCH_TRIALS swaps for each cluster, up to
- * CRM_SEARCH_MOST_TRIALS in all, and no further one after CRM_SEARCH_WORK terms of distances.
+ * Bounds: only when n k d <= CRM_SEARCH_TERMS; at most CRM_SEARCH_TRIALS swaps for each cluster, up
+ * to CRM_SEARCH_MOST_TRIALS in all, and no further one after CRM_SEARCH_WORK terms of distances.
  *
  * Invariants: inertia never rises; the state ends in a fixed point of Lloyd's iteration; the same
  * rows and the same seed give the same result. Memory: 8 bytes a row and a copy of the centres.

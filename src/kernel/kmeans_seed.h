@@ -8,8 +8,8 @@
  *     random     k different rows drawn by weight
  *     given      the caller's
  *
- * Invariants: the draws of a start come from a stream of the seed by the start's number, so starts do
- * not depend on one another; no row of weight 0 is drawn. k-means++ stops early, with fewer
+ * Invariants: the draws of a start come from a stream of the seed by the start's number, so starts
+ * do not depend on one another; no row of weight 0 is drawn. k-means++ stops early, with fewer
  * centres, when every row lies on one.
  */
 #ifndef CRM_KERNEL_KMEANS_SEED_H

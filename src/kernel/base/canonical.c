@@ -73,7 +73,9 @@ hash_rows(CrmCtx *ctx, double *const *columns, int d, const uint64_t *key, const
 	return CRM_OK;
 }
 
-/* Sort the columns by id, then by twin; both may be indexed by column. Few of them: by insertion. */
+/*
+ * Sort the columns by id, then by twin; both may be indexed by column. Few of them: by insertion.
+ */
 static void
 sort_columns(const uint64_t *id, const uint64_t *twin, int d, int *column_order)
 {
@@ -162,8 +164,8 @@ order_rows(CrmCtx *ctx, uint64_t *hash, size_t n, uint32_t *order)
 
 /*
  * Give the canonical order of n rows and d columns of finite values: order[n] receives the row that
- * stands at each position, column_order[d] the column. weights, or NULL, is one more value of a row.
- * Takes 12 bytes a row and 16 a column for the time. CRM_LIMIT, CRM_NO_MEMORY, CRM_ABORTED;
+ * stands at each position, column_order[d] the column. weights, or NULL, is one more value of a
+ * row. Takes 12 bytes a row and 16 a column for the time. CRM_LIMIT, CRM_NO_MEMORY, CRM_ABORTED;
  * CRM_DOMAIN for too many rows.
  */
 CrmStatus

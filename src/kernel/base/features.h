@@ -9,7 +9,8 @@
  * T           x; log(1 + x), x > -1; or the power transform of Yeo and Johnson 2000
  *             (doi 10.1093/biomet/87.4.954), whose lambda maximises the normal likelihood
  *                 -n/2 log var(T(x)) + (lambda - 1) sum sign(x) log(1 + |x|)
- *             over [CRM_FEATURE_LAMBDA_MIN, CRM_FEATURE_LAMBDA_MAX]
+ *             over [CRM_FEATURE_LAMBDA_MIN, CRM_FEATURE_LAMBDA_MAX], or less where the column's
+ *             ends would come so close that digits are lost
  * zscore      centre = mean, spread = the population's standard deviation, as scikit-learn
  * minmax      centre = minimum, spread = maximum - minimum
  * robust      centre = median, spread = interquartile range, both by type 7 quantiles

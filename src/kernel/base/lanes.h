@@ -2,14 +2,14 @@
  * lanes.h: eight doubles at a time, and functions that exist in several versions, of which the
  * processor's best is taken when the program is loaded.
  *
- * A CrmLanes is a vector of the compiler (GCC and Clang): one instruction, two or four, whatever the
- * processor offers, but always eight lanes, each with the operations that the source names in the
- * order that it names them. With -ffp-contract=off, which the build sets, every version of a function
- * therefore gives the same bits, and so does a scalar loop over the same operations.
+ * A CrmLanes is a vector of the compiler (GCC and Clang): one instruction, two or four, whatever
+ * the processor offers, but always eight lanes, each with the operations that the source names in
+ * the order that it names them. With -ffp-contract=off, which the build sets, every version of a
+ * function therefore gives the same bits, and so does a scalar loop over the same operations.
  *
- * CRM_CLONES before a function makes the versions. It needs x86-64, GCC and glibc's indirect functions;
- * elsewhere, and under the sanitizers (whose start-up comes after the resolvers), it stands for
- * nothing, and the vectors are still those of the platform (SSE2, NEON).
+ * CRM_CLONES before a function makes the versions. It needs x86-64, GCC and glibc's indirect
+ * functions; elsewhere, and under the sanitizers (whose start-up comes after the resolvers), it
+ * stands for nothing, and the vectors are still those of the platform (SSE2, NEON).
  *
  * Not handled: lanes as arguments or results of functions that are not inlined, whose binary
  * interface would depend on the version.

@@ -292,8 +292,8 @@ crm_select_ranks(CrmCtx *ctx, uint64_t *values, size_t n, const size_t *ranks, s
 
 /* Count each digit from first_digit up of the n keys values[index[i]]. */
 static CrmStatus
-count_digits(CrmCtx *ctx, const uint64_t *values, const uint32_t *index, size_t n,
-			 int first_digit, uint32_t counts[DIGITS][BUCKETS])
+count_digits(CrmCtx *ctx, const uint64_t *values, const uint32_t *index, size_t n, int first_digit,
+			 uint32_t counts[DIGITS][BUCKETS])
 {
 	memset(counts, 0, sizeof(uint32_t[DIGITS][BUCKETS]));
 	for (size_t start = 0; start < n;)

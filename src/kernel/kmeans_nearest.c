@@ -21,8 +21,7 @@ crm_kmeans_nearest_begin(CrmNearest *nearest)
 	for (int i = 0; i < CRM_NEAREST_TILE; i++)
 	{
 		nearest->best[i] = nearest->second[i] = INFINITY;
-		nearest->label[i] = 0;
-		nearest->next[i] = -1;
+		nearest->label[i] = nearest->next[i] = -1;
 	}
 }
 
@@ -70,9 +69,8 @@ compare(const double *tile, int d, const double *centres, int first, int end, Cr
 
 			if (with_next)
 			{
-				CrmLaneBits loser = CRM_LANES_CHOOSE_BITS(is_best, label[v], mine);
-
-				next[v] = CRM_LANES_CHOOSE_BITS(is_second, loser, next[v]);
+				next[v] = CRM_LANES_CHOOSE_BITS(is_second, mine, next[v]);
+				next[v] = CRM_LANES_CHOOSE_BITS(is_best, label[v], next[v]);
 			}
 			best[v] = CRM_LANES_CHOOSE(is_best, square[v], best[v]);
 			label[v] = CRM_LANES_CHOOSE_BITS(is_best, mine, label[v]);

@@ -434,7 +434,8 @@ crm_kmeans_rows(CrmCtx *ctx, const CrmKmeansData *data, const CrmKmeansModel *mo
 {
 	int d = data->d, step = (int) (POLL_WORK / CRM_NEAREST_TILE) / d + 1;
 	double *tile = crm_allocate(ctx, (size_t) CRM_NEAREST_TILE * d, sizeof(double));
-	CrmStatus status = tile != NULL ? CRM_OK : ctx->failure;
+	CrmStatus status = tile == NULL ? ctx->failure : crm_poll(ctx) ? CRM_ABORTED : CRM_OK;
+	size_t work = 0;
 
 	for (size_t done = 0; done < count && status == CRM_OK; done += CRM_NEAREST_TILE)
 	{
@@ -448,9 +449,15 @@ crm_kmeans_rows(CrmCtx *ctx, const CrmKmeansData *data, const CrmKmeansModel *mo
 		crm_kmeans_nearest_begin(&nearest);
 		for (int j = 0; j < model->k && status == CRM_OK; j += step)
 		{
-			crm_kmeans_nearest_tile_two(tile, d, model->centres, j,
-										model->k - j > step ? j + step : model->k, &nearest);
-			status = crm_poll(ctx) ? CRM_ABORTED : CRM_OK;
+			int some_k = model->k - j > step ? step : model->k - j;
+
+			crm_kmeans_nearest_tile_two(tile, d, model->centres, j, j + some_k, &nearest);
+			work += (size_t) CRM_NEAREST_TILE * d * some_k;
+			if (work >= POLL_WORK)
+			{
+				work = 0;
+				status = crm_poll(ctx) ? CRM_ABORTED : CRM_OK;
+			}
 		}
 		for (size_t i = 0; i < some; i++)
 		{

@@ -1,6 +1,6 @@
 /*
- * kmeans_search.c: unit tests of the local search: it ends where no exchange helps, never above where
- * it began, within its bounds, and in optima that can be had otherwise.
+ * kmeans_search.c: unit tests of the local search: it ends where no exchange helps, never above
+ * where it began, within its bounds, and in optima that can be had otherwise.
  */
 #include "kernel/kmeans_search.h"
 #include "kernel/kmeans_seed.h"
@@ -236,7 +236,7 @@ test_optimum_1d(void)
 	ok(found >= trials - 1, "the optimum of one column, %d times in %d", found, trials);
 }
 
-/* The optimum of iris for each k, reference.md of the project (R, 200 starts). */
+/* The optimum of iris for each k, by R, 200 starts. */
 static void
 test_iris(void)
 {

@@ -403,9 +403,12 @@ is_sorted_stably(const uint64_t *values, const uint32_t *index, size_t n, const 
 	return true;
 }
 
+typedef CrmStatus Sort(CrmCtx *ctx, const uint64_t *values, uint32_t *index, uint32_t *scratch,
+					   size_t n);
+
 /* Sort a shuffled index of one input; true when the result is sorted, stable and a permutation. */
 static bool
-try_radix(CrmCtx *ctx, size_t n, Shape shape)
+try_radix(CrmCtx *ctx, Sort *sort, size_t n, Shape shape)
 {
 	uint64_t *values = malloc(n * sizeof *values + 1);
 	uint32_t *index = malloc(n * sizeof *index + 1), *scratch = malloc(n * sizeof *index + 1);
@@ -425,8 +428,8 @@ try_radix(CrmCtx *ctx, size_t n, Shape shape)
 	}
 	for (size_t i = 0; i < n; i++)
 		place[index[i]] = (uint32_t) i;
-	passed = crm_radix_sort_index(ctx, values, index, scratch, n) == CRM_OK &&
-			 is_sorted_stably(values, index, n, place);
+	passed =
+		sort(ctx, values, index, scratch, n) == CRM_OK && is_sorted_stably(values, index, n, place);
 	for (size_t i = 0; i < n; i++)
 		place[index[i]] = UINT32_MAX;
 	for (size_t i = 0; i < n; i++)
@@ -439,7 +442,7 @@ try_radix(CrmCtx *ctx, size_t n, Shape shape)
 }
 
 static void
-test_radix(CrmCtx *ctx)
+test_radix(CrmCtx *ctx, Sort *sort, const char *name)
 {
 	static const size_t sizes[] = {0, 1, 2, 3, 100, 2048, 10007, 100000};
 
@@ -448,14 +451,14 @@ test_radix(CrmCtx *ctx)
 		bool passed = true;
 
 		for (size_t i = 0; i < COUNT(sizes); i++)
-			passed = passed && try_radix(ctx, sizes[i], (Shape) shape);
-		ok(passed, "radix sort is stable and complete: %s, sizes 0 to 100000", shape_names[shape]);
+			passed = passed && try_radix(ctx, sort, sizes[i], (Shape) shape);
+		ok(passed, "%s is stable and complete: %s, sizes 0 to 100000", name, shape_names[shape]);
 	}
 }
 
 /* Keys that differ in one bit only, each of the 64; an index of some of the values; aborts. */
 static void
-test_radix_edges(void)
+test_radix_edges(Sort *sort, const char *name)
 {
 	TapContext tap;
 	CrmCtx *ctx = tap_context(&tap);
@@ -469,25 +472,24 @@ test_radix_edges(void)
 		values[1] = values[3] = 0;
 		for (uint32_t i = 0; i < 4; i++)
 			index[i] = i;
-		passed = passed && crm_radix_sort_index(ctx, values, index, scratch, 4) == CRM_OK &&
-				 index[0] == 1 && index[1] == 3 && index[2] == 0 && index[3] == 2;
+		passed = passed && sort(ctx, values, index, scratch, 4) == CRM_OK && index[0] == 1 &&
+				 index[1] == 3 && index[2] == 0 && index[3] == 2;
 	}
-	ok(passed, "radix sort sees each of the 64 bits");
+	ok(passed, "%s sees each of the 64 bits", name);
 	index[0] = 2;
 	index[1] = 3;
-	ok(crm_radix_sort_index(ctx, values, index, scratch, 2) == CRM_OK && index[0] == 3 &&
-		   index[1] == 2,
-	   "an index may name some of the values");
-	ok(crm_radix_sort_index(ctx, values, index, scratch, (size_t) UINT32_MAX + 1) == CRM_DOMAIN,
-	   "more than 2^32 - 1 items are refused");
+	ok(sort(ctx, values, index, scratch, 2) == CRM_OK && index[0] == 3 && index[1] == 2,
+	   "%s: an index may name some of the values", name);
+	ok(sort(ctx, values, index, scratch, (size_t) UINT32_MAX + 1) == CRM_DOMAIN,
+	   "%s: more than 2^32 - 1 items are refused", name);
 	passed = true;
 	for (tap.abort_at = 1; tap.abort_at <= 2; tap.abort_at++)
 	{
 		tap.polls = 0;
-		passed = passed && crm_radix_sort_index(ctx, values, index, scratch, 2) == CRM_ABORTED;
+		passed = passed && sort(ctx, values, index, scratch, 2) == CRM_ABORTED;
 	}
-	ok(passed, "radix sort stops when asked");
-	is_clean(&tap, "radix sort");
+	ok(passed, "%s stops when asked", name);
+	is_clean(&tap, name);
 }
 
 int
@@ -502,7 +504,9 @@ main(void)
 	test_selection_exhaustive(ctx);
 	test_selection_errors(ctx);
 	test_selection_polls();
-	test_radix(ctx);
-	test_radix_edges();
+	test_radix(ctx, crm_radix_sort_index, "radix sort");
+	test_radix_edges(crm_radix_sort_index, "radix sort");
+	test_radix(ctx, crm_radix_sort_hashes, "radix sort of hashes");
+	test_radix_edges(crm_radix_sort_hashes, "radix sort of hashes");
 	return tap_done();
 }

@@ -290,9 +290,9 @@ crm_select_ranks(CrmCtx *ctx, uint64_t *values, size_t n, const size_t *ranks, s
 	return CRM_OK;
 }
 
-/* Count each digit of the n keys values[index[i]]. */
+/* Count each digit from first_digit up of the n keys values[index[i]]. */
 static CrmStatus
-count_digits(CrmCtx *ctx, const uint64_t *values, const uint32_t *index, size_t n,
+count_digits(CrmCtx *ctx, const uint64_t *values, const uint32_t *index, size_t n, int first_digit,
 			 uint32_t counts[DIGITS][BUCKETS])
 {
 	memset(counts, 0, sizeof(uint32_t[DIGITS][BUCKETS]));
@@ -304,7 +304,7 @@ count_digits(CrmCtx *ctx, const uint64_t *values, const uint32_t *index, size_t 
 		{
 			uint64_t key = values[index[i]];
 
-			for (int digit = 0; digit < DIGITS; digit++)
+			for (int digit = first_digit; digit < DIGITS; digit++)
 				counts[digit][(key >> (digit * DIGIT_BITS)) & (BUCKETS - 1)]++;
 		}
 		if (crm_poll(ctx))
@@ -336,16 +336,10 @@ scatter(CrmCtx *ctx, const uint64_t *values, const uint32_t *from, uint32_t *to,
 	return CRM_OK;
 }
 
-/*
- * Sort index[0..n), n < 2^32, by values[index[i]] ascending; equal keys keep their order. The index
- * holds positions in values, which the caller vouches for; scratch is the caller's room for n more,
- * its contents are lost. Least significant digit first (Knuth, TAOCP 3, 5.2.5, algorithm R), digits
- * in which all keys agree are skipped, so small ranges cost few passes.
- * Errors: CRM_DOMAIN for n >= 2^32; CRM_ABORTED, index then holds anything.
- */
-CrmStatus
-crm_radix_sort_index(CrmCtx *ctx, const uint64_t *values, uint32_t *index, uint32_t *scratch,
-					 size_t n)
+/* Sort by the digits from first_digit up, keeping the order of those equal in them. */
+static CrmStatus
+sort_by_digits(CrmCtx *ctx, const uint64_t *values, uint32_t *index, uint32_t *scratch, size_t n,
+			   int first_digit)
 {
 	uint32_t counts[DIGITS][BUCKETS];
 	uint32_t *from = index, *to = scratch;
@@ -354,10 +348,10 @@ crm_radix_sort_index(CrmCtx *ctx, const uint64_t *values, uint32_t *index, uint3
 		return CRM_DOMAIN;
 	if (n < 2)
 		return CRM_OK;
-	if (count_digits(ctx, values, index, n, counts) != CRM_OK)
+	if (count_digits(ctx, values, index, n, first_digit, counts) != CRM_OK)
 		return CRM_ABORTED;
 
-	for (int digit = 0; digit < DIGITS; digit++)
+	for (int digit = first_digit; digit < DIGITS; digit++)
 	{
 		int shift = digit * DIGIT_BITS;
 		uint32_t *next = counts[digit], *kept = from;
@@ -380,4 +374,49 @@ crm_radix_sort_index(CrmCtx *ctx, const uint64_t *values, uint32_t *index, uint3
 	if (from != index)
 		memcpy(index, from, n * sizeof *index);
 	return CRM_OK;
+}
+
+/*
+ * Sort index[0..n), n < 2^32, by values[index[i]] ascending; equal keys keep their order. The index
+ * holds positions in values, which the caller vouches for; scratch is the caller's room for n more,
+ * its contents are lost. Least significant digit first (Knuth, TAOCP 3, 5.2.5, algorithm R), digits
+ * in which all keys agree are skipped, so small ranges cost few passes.
+ * Errors: CRM_DOMAIN for n >= 2^32; CRM_ABORTED, index then holds anything.
+ */
+CrmStatus
+crm_radix_sort_index(CrmCtx *ctx, const uint64_t *values, uint32_t *index, uint32_t *scratch,
+					 size_t n)
+{
+	return sort_by_digits(ctx, values, index, scratch, n, 0);
+}
+
+/*
+ * The same, faster, for keys that are spread evenly over all 64 bits, as hashes are: by the first
+ * digits that tell n keys apart, then by insertion. Keys that turn out to be spread otherwise are
+ * sorted all the same, by all digits.
+ */
+CrmStatus
+crm_radix_sort_hashes(CrmCtx *ctx, const uint64_t *values, uint32_t *index, uint32_t *scratch,
+					  size_t n)
+{
+	int digits = 1;
+	size_t steps = 0, most = 4 * n + SMALL;
+
+	while (digits < DIGITS && n >> (digits * DIGIT_BITS) > 0)
+		digits++;
+	if (sort_by_digits(ctx, values, index, scratch, n, DIGITS - digits) != CRM_OK)
+		return n > UINT32_MAX ? CRM_DOMAIN : CRM_ABORTED;
+	for (size_t i = 1; i < n && steps < most; i++)
+	{
+		uint32_t item = index[i];
+		uint64_t key = values[item];
+		size_t at = i;
+
+		for (; at > 0 && values[index[at - 1]] > key && steps < most; at--, steps++)
+			index[at] = index[at - 1];
+		index[at] = item;
+		if (i % POLL_EVERY == 0 && crm_poll(ctx))
+			return CRM_ABORTED;
+	}
+	return steps < most ? CRM_OK : sort_by_digits(ctx, values, index, scratch, n, 0);
 }

@@ -76,5 +76,7 @@ extern CrmStatus crm_select_ranks(CrmCtx *ctx, uint64_t *values, size_t n, const
 								  size_t n_ranks);
 extern CrmStatus crm_radix_sort_index(CrmCtx *ctx, const uint64_t *values, uint32_t *index,
 									  uint32_t *scratch, size_t n);
+extern CrmStatus crm_radix_sort_hashes(CrmCtx *ctx, const uint64_t *values, uint32_t *index,
+									   uint32_t *scratch, size_t n);
 
 #endif

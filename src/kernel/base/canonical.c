@@ -1,0 +1,226 @@
+/*
+ * canonical.c: an order of rows and columns by hashes of their values; see canonical.h.
+ */
+#include "kernel/base/canonical.h"
+
+#include "kernel/base/order.h"
+#include "kernel/base/table.h"
+
+#include <string.h>
+
+#define SLICE      4096 /* rows whose hashes stay in the first cache while the columns pass */
+#define POLL_EVERY ((size_t) 1 << 18)
+
+/* Give the mixed bits of a value. */
+static inline uint64_t
+mix_value(double value)
+{
+	uint64_t bits;
+
+	value += 0.0; /* -0 becomes +0 */
+	memcpy(&bits, &value, sizeof bits);
+	return crm_mix64(bits);
+}
+
+/* Sum the mixed values of a column; with hashes, each mixed with its row's hash once more. */
+static CrmStatus
+sum_column(CrmCtx *ctx, const double *column, const uint64_t *hash, size_t n, uint64_t *id)
+{
+	uint64_t sum = 0;
+
+	for (size_t first = 0; first < n; first += POLL_EVERY)
+	{
+		size_t end = n - first > POLL_EVERY ? first + POLL_EVERY : n;
+
+		if (hash == NULL)
+			for (size_t i = first; i < end; i++)
+				sum += mix_value(column[i]);
+		else
+			for (size_t i = first; i < end; i++)
+				sum += crm_mix64(hash[i] ^ mix_value(column[i]));
+		if (crm_poll(ctx))
+			return CRM_ABORTED;
+	}
+	*id = sum;
+	return CRM_OK;
+}
+
+/* Hash the rows; key[j] belongs to column j. */
+static CrmStatus
+hash_rows(CrmCtx *ctx, double *const *columns, int d, const uint64_t *key, const double *weights,
+		  size_t n, uint64_t *hash)
+{
+	uint64_t weight_key = crm_mix64(0);
+
+	for (size_t first = 0; first < n; first += SLICE)
+	{
+		size_t end = n - first > SLICE ? first + SLICE : n;
+
+		memset(hash + first, 0, (end - first) * sizeof(uint64_t));
+		for (int j = 0; j < d; j++)
+		{
+			const double *column = columns[j];
+
+			for (size_t i = first; i < end; i++)
+				hash[i] += crm_mix64(key[j] ^ mix_value(column[i]));
+			if (j % 64 == 0 && crm_poll(ctx))
+				return CRM_ABORTED;
+		}
+		if (weights != NULL)
+			for (size_t i = first; i < end; i++)
+				hash[i] += crm_mix64(weight_key ^ mix_value(weights[i]));
+	}
+	return CRM_OK;
+}
+
+/*
+ * Sort the columns by id, then by twin; both may be indexed by column. Few of them: by insertion.
+ */
+static void
+sort_columns(const uint64_t *id, const uint64_t *twin, int d, int *column_order)
+{
+	for (int j = 0; j < d; j++)
+	{
+		int at = j;
+
+		for (; at > 0; at--)
+		{
+			int before = column_order[at - 1];
+
+			if (id[before] < id[j] || (id[before] == id[j] && twin[before] <= twin[j]))
+				break;
+			column_order[at] = before;
+		}
+		column_order[at] = j;
+	}
+}
+
+/* Order the columns. id and twin are room for d each, hash for n; id then holds the key of each. */
+static CrmStatus
+order_columns(CrmCtx *ctx, double *const *columns, int d, const double *weights, size_t n,
+			  int *column_order, uint64_t *id, uint64_t *twin, uint64_t *hash)
+{
+	bool has_ties = false;
+	CrmStatus status = CRM_OK;
+
+	memset(twin, 0, d * sizeof(uint64_t));
+	for (int j = 0; j < d && status == CRM_OK; j++)
+		status = sum_column(ctx, columns[j], NULL, n, &id[j]);
+	if (status != CRM_OK)
+		return status;
+	sort_columns(id, twin, d, column_order);
+	for (int at = 1; at < d; at++)
+		has_ties |= id[column_order[at - 1]] == id[column_order[at]];
+	if (has_ties)
+	{
+		status = hash_rows(ctx, columns, d, id, weights, n, hash);
+		for (int j = 0; j < d && status == CRM_OK; j++)
+			status = sum_column(ctx, columns[j], hash, n, &twin[j]);
+		sort_columns(id, twin, d, column_order);
+	}
+	for (int at = 0; at < d; at++)
+		id[column_order[at]] = crm_mix64((uint64_t) at + 1);
+	return status;
+}
+
+/* Give the m-th copy of a row a hash of its own; tell whether there was any. */
+static bool
+scatter_copies(uint64_t *hash, const uint32_t *order, size_t n)
+{
+	bool has_copies = false;
+	uint64_t first = n > 0 ? hash[order[0]] : 0, copy = 0;
+
+	for (size_t i = 1; i < n; i++)
+	{
+		if (hash[order[i]] != first)
+		{
+			first = hash[order[i]];
+			copy = 0;
+			continue;
+		}
+		hash[order[i]] = crm_mix64(first + ++copy);
+		has_copies = true;
+	}
+	return has_copies;
+}
+
+/* Order the rows by hash. */
+static CrmStatus
+order_rows(CrmCtx *ctx, uint64_t *hash, size_t n, uint32_t *order)
+{
+	uint32_t *scratch = crm_allocate(ctx, n, sizeof(uint32_t));
+	CrmStatus status;
+
+	if (scratch == NULL)
+		return ctx->failure;
+	for (size_t i = 0; i < n; i++)
+		order[i] = (uint32_t) i;
+	status = crm_radix_sort_hashes(ctx, hash, order, scratch, n);
+	if (status == CRM_OK && scatter_copies(hash, order, n))
+		status = crm_radix_sort_hashes(ctx, hash, order, scratch, n);
+	crm_release(ctx, scratch, n, sizeof(uint32_t));
+	return status;
+}
+
+/*
+ * Give the canonical order of n rows and d columns of finite values: order[n] receives the row that
+ * stands at each position, column_order[d] the column. weights, or NULL, is one more value of a
+ * row. Takes 12 bytes a row and 16 a column for the time. CRM_LIMIT, CRM_NO_MEMORY, CRM_ABORTED;
+ * CRM_DOMAIN for too many rows.
+ */
+CrmStatus
+crm_canonical_order(CrmCtx *ctx, double *const *columns, int d, const double *weights, size_t n,
+					uint32_t *order, int *column_order)
+{
+	uint64_t *hash = crm_allocate(ctx, n, sizeof(uint64_t));
+	uint64_t *ids = crm_allocate(ctx, d, 2 * sizeof(uint64_t));
+	CrmStatus status;
+
+	if (hash == NULL || ids == NULL)
+		status = ctx->failure;
+	else
+		status = order_columns(ctx, columns, d, weights, n, column_order, ids, ids + d, hash);
+	if (status == CRM_OK)
+		status = hash_rows(ctx, columns, d, ids, weights, n, hash);
+	if (status == CRM_OK)
+		status = order_rows(ctx, hash, n, order);
+	crm_release(ctx, ids, d, 2 * sizeof(uint64_t));
+	crm_release(ctx, hash, n, sizeof(uint64_t));
+	return status;
+}
+
+/* Rearrange one column by way of scratch: position i receives the value of row order[i]. */
+static CrmStatus
+permute(CrmCtx *ctx, double *column, size_t n, const uint32_t *order, double *scratch)
+{
+	for (size_t first = 0; first < n; first += POLL_EVERY)
+	{
+		size_t end = n - first > POLL_EVERY ? first + POLL_EVERY : n;
+
+		for (size_t i = first; i < end; i++)
+			scratch[i] = column[order[i]];
+		if (crm_poll(ctx))
+			return CRM_ABORTED;
+	}
+	memcpy(column, scratch, n * sizeof(double));
+	return CRM_OK;
+}
+
+/*
+ * Rearrange the rows of d columns, and of weights unless NULL, into an order. Takes 8 bytes a row
+ * for the time. CRM_ABORTED leaves some columns rearranged and others not.
+ */
+CrmStatus
+crm_canonical_permute(CrmCtx *ctx, double *const *columns, int d, double *weights, size_t n,
+					  const uint32_t *order)
+{
+	double *scratch = crm_allocate(ctx, n, sizeof(double));
+	CrmStatus status = scratch != NULL ? CRM_OK : ctx->failure;
+
+	for (int j = 0; j < d && status == CRM_OK; j++)
+		status = permute(ctx, columns[j], n, order, scratch);
+	if (weights != NULL && status == CRM_OK)
+		status = permute(ctx, weights, n, order, scratch);
+	crm_release(ctx, scratch, n, sizeof(double));
+	return status;
+}

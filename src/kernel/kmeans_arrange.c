@@ -1,0 +1,202 @@
+/*
+ * kmeans_arrange.c: the matrix of k-means, checked and put into canonical order; see kmeans.h and
+ * base/canonical.h.
+ */
+#include "kernel/kmeans.h"
+
+#include "kernel/base/canonical.h"
+#include "kernel/kmeans_nearest.h"
+
+#include <float.h>
+#include <math.h>
+
+#define BLOCK     1024 /* rows that are summed to one number */
+#define POLL_ROWS ((size_t) 1 << 18)
+
+/* What lets squares be summed in doubles, see check_values. */
+#define LEAST_SPREAD 1e-140
+#define LEAST_SQUARE 1e-290
+#define MOST_SQUARES 1e306
+#define MOST_WEIGHT  1e200
+
+/* Find the least and the most of n values; false when one is not finite. */
+static bool
+find_range(const double *values, size_t n, double *least, double *most)
+{
+	double low = INFINITY, high = -INFINITY;
+	bool is_finite = true;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		is_finite &= values[i] - values[i] == 0.0;
+		low = values[i] < low ? values[i] : low;
+		high = values[i] > high ? values[i] : high;
+	}
+	*least = low;
+	*most = high;
+	return is_finite;
+}
+
+/*
+ * Check that values and weights are finite and of a size that lets squares be summed: with m the
+ * largest |x|, s the widest column's spread and W the total weight, d W (2 m)^2 must stay below
+ * MOST_SQUARES, and s^2 times the largest weight above LEAST_SQUARE unless s is 0.
+ */
+static CrmStatus
+check_values(CrmCtx *ctx, CrmKmeansData *data)
+{
+	double widest = 0.0, heaviest = 1.0, least = 0.0, most = 0.0, bound;
+
+	data->offender = -1;
+	if (data->n == 0)
+		return CRM_OK;
+	if (data->weights != NULL && (!find_range(data->weights, data->n, &least, &heaviest) ||
+								  least < 0.0 || heaviest < DBL_MIN || heaviest > MOST_WEIGHT))
+		return CRM_DOMAIN;
+	bound = sqrt(MOST_SQUARES / 4 / data->d / fmax(heaviest * (double) data->n, 1.0));
+	for (int j = 0; j < data->d; j++)
+	{
+		int before = data->offender;
+
+		data->offender = j;
+		if (!find_range(data->columns[j], data->n, &least, &most) || least < -bound || most > bound)
+			return CRM_DOMAIN;
+		if (most - least <= widest)
+			data->offender = before;
+		else
+			widest = most - least;
+		if (crm_poll(ctx))
+			return CRM_ABORTED;
+	}
+	if (widest > 0.0 && (widest < LEAST_SPREAD || widest * widest * heaviest < LEAST_SQUARE))
+		return CRM_DOMAIN;
+	return CRM_OK;
+}
+
+/* Find the columns' means, the total weight, and the inertia around the means. */
+static CrmStatus
+summarise(CrmCtx *ctx, CrmKmeansData *data)
+{
+	double ones[BLOCK], squares[BLOCK];
+
+	data->total_weight = data->total = 0.0;
+	for (int i = 0; i < BLOCK; i++)
+		ones[i] = 1.0;
+	for (int f = -1; f < data->d; f++) /* -1: the weights themselves */
+	{
+		double sum = 0.0;
+
+		for (size_t first = 0; first < data->n; first += BLOCK)
+		{
+			size_t count = data->n - first > BLOCK ? BLOCK : data->n - first;
+			const double *weights = data->weights != NULL ? data->weights + first : NULL;
+
+			sum += crm_kmeans_nearest_sum(weights, f < 0 ? ones : data->x[f] + first, count);
+			if (first % POLL_ROWS == 0 && crm_poll(ctx))
+				return CRM_ABORTED;
+		}
+		if (f < 0)
+			data->total_weight = sum;
+		else
+			data->mean[f] = data->n > 0 ? sum / data->total_weight : 0.0;
+	}
+	for (size_t first = 0; first < data->n; first += BLOCK)
+	{
+		size_t count = data->n - first > BLOCK ? BLOCK : data->n - first;
+		const double *weights = data->weights != NULL ? data->weights + first : NULL;
+
+		crm_kmeans_nearest_squares(data->x, data->d, first, count, data->mean, squares);
+		data->total += crm_kmeans_nearest_sum(weights, squares, count);
+		if (crm_poll(ctx))
+			return CRM_ABORTED;
+	}
+	return CRM_OK;
+}
+
+/*
+ * Check the matrix, put its rows into canonical order in place (weights, too), remember in
+ * data->order who is where, and summarise. The caller fills columns, weights, n and d, keeps them
+ * alive, and calls crm_kmeans_data_free in the end; on an error nothing is held.
+ * Errors: CRM_DOMAIN with data->offender for values that are not finite or too large or too close
+ * together for their squares, for weights that are negative or all 0, for n or d out of bounds;
+ * CRM_LIMIT, CRM_NO_MEMORY, CRM_ABORTED, after which the rows may be in any order, or half so.
+ */
+CrmStatus
+crm_kmeans_arrange(CrmCtx *ctx, CrmKmeansData *data)
+{
+	size_t n = data->n;
+	int d = data->d;
+	CrmStatus status;
+
+	data->order = NULL;
+	data->column_order = NULL;
+	data->x = NULL;
+	data->mean = NULL;
+	data->offender = -1;
+	if (d < 1 || d > CRM_KMEANS_MAX_FEATURES || n > UINT32_MAX)
+		return CRM_DOMAIN;
+	status = check_values(ctx, data);
+	if (status != CRM_OK)
+		return status;
+	if ((data->order = crm_allocate(ctx, n, sizeof(uint32_t))) == NULL ||
+		(data->column_order = crm_allocate(ctx, d, sizeof(int))) == NULL ||
+		(data->x = crm_allocate(ctx, d, sizeof(double *))) == NULL ||
+		(data->mean = crm_allocate(ctx, d, sizeof(double))) == NULL)
+		status = ctx->failure;
+	else
+		status = crm_canonical_order(ctx, data->columns, d, data->weights, n, data->order,
+									 data->column_order);
+	if (status == CRM_OK)
+		status = crm_canonical_permute(ctx, data->columns, d, data->weights, n, data->order);
+	if (status == CRM_OK)
+	{
+		for (int f = 0; f < d; f++)
+			data->x[f] = data->columns[data->column_order[f]];
+		status = summarise(ctx, data);
+	}
+	if (status != CRM_OK)
+		crm_kmeans_data_free(ctx, data);
+	return status;
+}
+
+/* Give back what crm_kmeans_arrange took; columns and weights are the caller's. */
+void
+crm_kmeans_data_free(CrmCtx *ctx, CrmKmeansData *data)
+{
+	crm_release(ctx, data->mean, data->d, sizeof(double));
+	crm_release(ctx, data->x, data->d, sizeof(double *));
+	crm_release(ctx, data->column_order, data->d, sizeof(int));
+	crm_release(ctx, data->order, data->n, sizeof(uint32_t));
+	data->mean = NULL;
+	data->x = NULL;
+	data->column_order = NULL;
+	data->order = NULL;
+}
+
+/*
+ * Make a view of the rows at the first positions, a uniform sample of so many: it shares all but
+ * mean and totals. crm_kmeans_sample_free ends it; the rows stay data's.
+ */
+CrmStatus
+crm_kmeans_sample(CrmCtx *ctx, const CrmKmeansData *data, size_t rows, CrmKmeansData *sample)
+{
+	CrmStatus status;
+
+	*sample = *data;
+	sample->n = rows < data->n ? rows : data->n;
+	sample->mean = crm_allocate(ctx, data->d, sizeof(double));
+	if (sample->mean == NULL)
+		return ctx->failure;
+	status = summarise(ctx, sample);
+	if (status != CRM_OK)
+		crm_kmeans_sample_free(ctx, sample);
+	return status;
+}
+
+/* Give back what crm_kmeans_sample took. */
+void
+crm_kmeans_sample_free(CrmCtx *ctx, CrmKmeansData *sample)
+{
+	crm_release(ctx, sample->mean, sample->d, sizeof(double));
+	sample->mean = NULL;
+}

@@ -1,7 +1,6 @@
 /*
  * kmeans.c: crm.kmeans, crm.kmeans_clusters, crm.kmeans_select_k and crm.kmeans_labels. The three
- * reports share options, features and, but for the second last, the fit; they differ in what they
- * write.
+ * reports share options and features, and the first two the fit; they differ in what they write.
  */
 #include "pg/compat.h"
 
@@ -130,7 +129,7 @@ memory_error(const Report *report, size_t wanted)
 	const CrmFeatures *features = report->features;
 
 	crm_memory_error(wanted, &features->ctx, "k-means",
-					 psprintf("%zu rows x %d centres", features->matrix.n,
+					 psprintf("%zu rows x %d centres", features->matrix.n + features->n_unusable,
 							  report->choose_k ? report->k_max : report->param.k),
 					 report->choose_k ? "reduce k_max or the number of rows"
 									  : "reduce k or the number of rows");
@@ -219,7 +218,7 @@ begin_report(FunctionCallInfo fcinfo, const char *function)
 	return report;
 }
 
-/* Try numbers of clusters; gives a row each and their number, and which was chosen. */
+/* Try numbers of clusters; gives a row each and their number, and the place of the one chosen. */
 static CrmKmeansChoice *
 select_k(Report *report, int resamples, int *n, int *chosen)
 {
@@ -231,6 +230,7 @@ select_k(Report *report, int resamples, int *n, int *chosen)
 	*n = high - low + 1;
 	check(report, crm_kmeans_select(&report->features->ctx, &report->data, &report->param, low,
 									high, resamples, choices, chosen, &rows));
+	*chosen -= low;
 	if (rows < report->features->matrix.n)
 		ereport(NOTICE, errmsg("%s compared numbers of clusters on %zu of %zu rows",
 							   report->run.function, rows, report->features->matrix.n));
@@ -263,10 +263,9 @@ fit(Report *report)
 			errmsg("%s made %d clusters, not %d", report->run.function, model->k, report->param.k),
 			errdetail("The rows have %d different combinations of features.", model->k));
 	if (!model->converged)
-		ereport(
-			WARNING,
-			errmsg("k-means did not converge within %d iterations", report->param.max_iterations),
-			errhint("Increase max_iterations, or tolerance."));
+		ereport(WARNING, errmsg("k-means stopped before it converged"),
+				errdetail("max_iterations is %d.", report->param.max_iterations),
+				errhint("Increase max_iterations, or tolerance."));
 }
 
 /* Close the account and free the report's memory. */
@@ -313,6 +312,8 @@ cluster_reason(const Report *report, int cluster)
 									 : "average",
 						 shown);
 	}
+	if (column[0] < 0)
+		appendStringInfoString(&reason, "average in all features");
 	return cstring_to_text_with_len(reason.data, reason.len);
 }
 

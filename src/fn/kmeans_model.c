@@ -51,7 +51,7 @@ typedef struct Fit
 	CrmKmeansModel model;
 } Fit;
 
-/* ---- a fit over rows of float8[] -------------------------------------------------------------- */
+/* ---- a fit over rows of float8[] --------------------------------------------------------- */
 
 /* Read the options from argument at on, as far as there are arguments. */
 static Options
@@ -183,11 +183,11 @@ run_fit(Fit *fit)
 				errdetail("It ends after %d iterations.", param.max_iterations));
 }
 
-/* ---- crm.kmeans_cluster ----------------------------------------------------------------------- */
+/* ---- crm.kmeans_cluster ------------------------------------------------------------------ */
 
 #define SLICE 1024 /* rows told at a time */
 
-/* What a partition keeps: the cluster of each row, 0 where there is none; NULL until it is known. */
+/* What a partition keeps: the cluster of each row, 0 for none; NULL until it is known. */
 typedef struct Partition
 {
 	int32 *cluster;
@@ -240,7 +240,7 @@ tell_clusters(Fit *fit, int64 n, int32 *clusters)
 			clusters[i] = found[next++];
 }
 
-/* Cluster the rows of the current partition; gives the cluster of each, in the partition's memory. */
+/* Cluster the current partition's rows; gives the cluster of each, in the partition's memory. */
 static int32 *
 cluster_partition(FunctionCallInfo fcinfo, Partition *partition)
 {
@@ -290,7 +290,7 @@ crm_kmeans_cluster_1_0(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(cluster);
 }
 
-/* ---- crm.kmeans_fit --------------------------------------------------------------------------- */
+/* ---- crm.kmeans_fit ---------------------------------------------------------------------- */
 
 PG_FUNCTION_INFO_V1(crm_kmeans_fit_transition_1_0);
 /* crm._kmeans_fit_transition(internal, float8[], integer, ...) -> internal: collects a row */
@@ -407,7 +407,7 @@ crm_kmeans_fit_final_1_0(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(crm_model_finish(&json));
 }
 
-/* ---- crm.kmeans_predict ----------------------------------------------------------------------- */
+/* ---- crm.kmeans_predict ------------------------------------------------------------------ */
 
 /* A model as it was last read, kept from call to call. */
 typedef struct Model
@@ -515,8 +515,8 @@ current_model(FunctionCallInfo fcinfo)
 }
 
 PG_FUNCTION_INFO_V1(crm_kmeans_predict_1_0);
-/* crm.kmeans_predict(model, features) -> integer: the cluster whose centroid is nearest; NULL when a
- * feature is not finite */
+/* crm.kmeans_predict(model, features) -> integer: the cluster whose centroid is nearest; NULL when
+ * a feature is not finite */
 Datum
 crm_kmeans_predict_1_0(PG_FUNCTION_ARGS)
 {
@@ -537,8 +537,8 @@ crm_kmeans_predict_1_0(PG_FUNCTION_ARGS)
 }
 
 PG_FUNCTION_INFO_V1(crm_nearest_centroid_1_0);
-/* crm.nearest_centroid(features, centroids) -> integer: which row of centroids is nearest, of equally
- * near ones the first; NULL when a feature is not finite */
+/* crm.nearest_centroid(features, centroids) -> integer: which row of centroids is nearest, of
+ * equally near ones the first; NULL when a feature is not finite */
 Datum
 crm_nearest_centroid_1_0(PG_FUNCTION_ARGS)
 {

@@ -38,7 +38,7 @@ typedef struct RowReader
 	CrmRun *run;
 } RowReader;
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 /* Make an empty state; the names and the request must outlive it. */
 static CrmFeatures *
@@ -175,7 +175,7 @@ check_weight(const CrmFeatures *features, Datum value, bool is_null)
 	return weight;
 }
 
-/* ---- rows of a relation or query ------------------------------------------------------------ */
+/* ---- rows of a relation or query --------------------------------------------------------- */
 
 /* Take a row of the source. */
 static void
@@ -318,7 +318,7 @@ read_relation(const CrmFeaturesRequest *request, CrmRun *run)
 	Oid key_type, cast;
 	int d;
 
-	run->value = request->weight != NULL ? "feature or weight" : "feature";
+	run->value = "feature";
 	crm_source_open();
 	select = crm_source_select(request->source, &crm_contract_features);
 	probe = crm_source_prepare(psprintf("SELECT q.customer_id, q.* FROM (%s\n) q", select),
@@ -341,7 +341,7 @@ read_relation(const CrmFeaturesRequest *request, CrmRun *run)
 	return reader.features;
 }
 
-/* ---- customers of orders -------------------------------------------------------------------- */
+/* ---- customers of orders ----------------------------------------------------------------- */
 
 /* Give which feature of orders a name is; an error when it is none. */
 static int
@@ -461,7 +461,7 @@ crm_features_read(const CrmFeaturesRequest *request, CrmRun *run)
 	return features;
 }
 
-/* ---- making them comparable ----------------------------------------------------------------- */
+/* ---- making them comparable -------------------------------------------------------------- */
 
 /* Fill the gaps of a column with the median of its values. */
 static CrmStatus

@@ -8,7 +8,7 @@
 #include "common/shortest_dec.h"
 #include "utils/builtins.h"
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 /* Begin the next value of an object in the making. */
 static void
@@ -92,7 +92,7 @@ crm_model_finish(StringInfo json)
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json->data));
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 /* Raise the error for a jsonb that is no model because of what it has, or lacks, for a key. */
 void

@@ -116,24 +116,24 @@ RESET max_parallel_workers_per_gather;
 -- Scaling and transforming equal the same by hand; so do clipping and filling in.
 CREATE FUNCTION by_hand(expression text, name text, scale text DEFAULT 'none', transform text DEFAULT 'none', winsorize float8[] DEFAULT NULL, missing text DEFAULT 'skip', source text DEFAULT 'customer') RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
-	EXECUTE format('CREATE TEMP TABLE by_hand ON COMMIT DROP AS SELECT customer_id%s FROM %s', (SELECT string_agg(format(', (%s) AS %s', replace(expression, 'x', f), f), '') FROM unnest('{monetary, frequency, recency}'::text[]) f), source);
+	EXECUTE format('CREATE TEMP TABLE by_hand ON COMMIT DROP AS SELECT customer_id%s FROM %s', (SELECT string_agg(format(', (%s) AS %s', replace(expression, '@', f), f), '') FROM unnest('{monetary, frequency, recency}'::text[]) f), source);
 	RETURN NEXT is((SELECT count(*) FROM crm.kmeans(source, features => '{monetary, frequency, recency}', k => 6, scale => scale, transform => transform, winsorize => winsorize, missing => missing) a
 		JOIN crm.kmeans('by_hand', features => '{monetary, frequency, recency}', k => 6, scale => 'none') b USING (customer_id, cluster, second_cluster) WHERE abs(a.distance - b.distance) < 1e-9 * (1 + a.distance)), 2000::bigint, name);
 	DROP TABLE by_hand;
 END $$;
-SELECT by_hand('(x - avg(x) OVER ()) / stddev_pop(x) OVER ()', 'zscore is what it is by hand', scale => 'zscore');
-SELECT by_hand('(x - min(x) OVER ()) / (max(x) OVER () - min(x) OVER ())::float8', 'minmax too', scale => 'minmax');
-SELECT by_hand('(x - (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM customer)) / (SELECT percentile_cont(0.75) WITHIN GROUP (ORDER BY x) - percentile_cont(0.25) WITHIN GROUP (ORDER BY x) FROM customer)', 'robust too', scale => 'robust');
-SELECT by_hand('ln(1 + x)', 'log1p too', transform => 'log1p');
-SELECT by_hand('(ln(1 + x) - avg(ln(1 + x)) OVER ()) / stddev_pop(ln(1 + x)) OVER ()', 'log1p, then zscore', scale => 'zscore', transform => 'log1p');
-SELECT by_hand('least(greatest(x, (SELECT percentile_cont(0.05) WITHIN GROUP (ORDER BY x) FROM customer)), (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY x) FROM customer))', 'winsorize too', winsorize => '{0.05, 0.9}');
-CREATE TABLE gap AS SELECT customer_id, CASE WHEN customer_id % 11 = 0 THEN NULL WHEN customer_id % 13 = 0 THEN 'NaN' ELSE monetary END AS monetary, CASE WHEN customer_id % 17 = 0 THEN NULL ELSE frequency END AS frequency, CASE WHEN customer_id % 19 = 0 THEN 'Infinity' ELSE recency END AS recency FROM customer;
-SELECT by_hand('CASE WHEN x < ''Infinity'' THEN x ELSE (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM gap WHERE x < ''Infinity'') END', 'and filling in the median', missing => 'median', source => 'gap');
+SELECT by_hand('(@ - avg(@) OVER ()) / stddev_pop(@) OVER ()', 'zscore is what it is by hand', scale => 'zscore');
+SELECT by_hand('(@ - min(@) OVER ()) / (max(@) OVER () - min(@) OVER ())::float8', 'minmax too', scale => 'minmax');
+SELECT by_hand('(@ - (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY @) FROM customer)) / (SELECT percentile_cont(0.75) WITHIN GROUP (ORDER BY @) - percentile_cont(0.25) WITHIN GROUP (ORDER BY @) FROM customer)', 'robust too', scale => 'robust');
+SELECT by_hand('ln(1 + @)', 'log1p too', transform => 'log1p');
+SELECT by_hand('(ln(1 + @) - avg(ln(1 + @)) OVER ()) / stddev_pop(ln(1 + @)) OVER ()', 'log1p, then zscore', scale => 'zscore', transform => 'log1p');
+SELECT by_hand('least(greatest(@, (SELECT percentile_cont(0.05) WITHIN GROUP (ORDER BY @) FROM customer)), (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY @) FROM customer))', 'winsorize too', winsorize => '{0.05, 0.9}');
+CREATE TABLE gap AS SELECT customer_id, CASE WHEN customer_id % 11 = 0 THEN NULL WHEN customer_id % 13 = 0 THEN 'NaN' ELSE monetary END AS monetary, CASE WHEN customer_id % 17 = 0 THEN NULL ELSE frequency::float8 END AS frequency, CASE WHEN customer_id % 19 = 0 THEN 'Infinity' ELSE recency END AS recency FROM customer;
+SELECT by_hand('CASE WHEN @ < ''Infinity'' THEN @ ELSE (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY @) FROM gap WHERE @ < ''Infinity'') END', 'and filling in the median', missing => 'median', source => 'gap');
 
 -- Weights are repeated rows.
 CREATE TABLE repeated AS SELECT customer_id, monetary, frequency, recency FROM customer, generate_series(1, weight);
 SELECT is_empty($$
-	SELECT w.* FROM crm.kmeans('customer', features => '{monetary, frequency, recency}', k => 5, scale => 'minmax', weight => 'weight') w JOIN (SELECT DISTINCT customer_id, cluster, distance FROM crm.kmeans('repeated', k => 5, scale => 'minmax')) r USING (customer_id)
+	SELECT w.* FROM crm.kmeans('SELECT * FROM customer WHERE weight > 0', features => '{monetary, frequency, recency}', k => 5, scale => 'minmax', weight => 'weight') w JOIN (SELECT DISTINCT customer_id, cluster, distance FROM crm.kmeans('repeated', k => 5, scale => 'minmax')) r USING (customer_id)
 	WHERE w.cluster <> r.cluster OR abs(w.distance - r.distance) > 1e-9
 $$, 'a weight counts as so many equal rows');
 SELECT is((SELECT array_agg(DISTINCT inertia::numeric(20, 9)) FROM crm.kmeans_clusters('SELECT * FROM customer WHERE weight > 0', features => '{monetary, frequency, recency}', k => 5, scale => 'minmax', weight => 'weight')),

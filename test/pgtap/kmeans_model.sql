@@ -28,7 +28,7 @@ SELECT is_empty($$
 $$, 'nor does the order of the features, but that the first one numbers the clusters');
 SELECT is_empty('SELECT * FROM (SELECT region, avg(a) >= lead(avg(a)) OVER (PARTITION BY region ORDER BY cluster) AS falls FROM (SELECT *, crm.kmeans_cluster(ARRAY[a], 4) OVER (PARTITION BY region) AS cluster FROM customer) c GROUP BY region, cluster) q WHERE NOT falls', 'clusters are numbered by the first feature');
 
-CREATE TABLE odd AS SELECT i, CASE WHEN i % 7 = 0 THEN NULL WHEN i % 7 = 1 THEN ARRAY[i, 'NaN'] WHEN i % 7 = 2 THEN ARRAY['Infinity', i] ELSE ARRAY[i % 4, i % 3]::float8[] END AS f FROM generate_series(1, 100) i;
+CREATE TABLE odd AS SELECT i, CASE WHEN i % 7 = 0 THEN NULL WHEN i % 7 = 1 THEN ARRAY[i, float8 'NaN'] WHEN i % 7 = 2 THEN ARRAY[float8 'Infinity', i] ELSE ARRAY[i % 4, i % 3]::float8[] END AS f FROM generate_series(1, 100) i;
 SELECT is_empty($$SELECT * FROM (SELECT *, crm.kmeans_cluster(f, 3) OVER () AS c FROM odd) q WHERE (c IS NULL) <> (i % 7 <= 2)$$, 'rows without usable features have no cluster, the others have one');
 SELECT is((SELECT array_agg(c ORDER BY i) FROM (SELECT i, crm.kmeans_cluster(ARRAY[i / 2]::float8[], 9) OVER () AS c FROM generate_series(0, 5) i) q), '{3, 3, 2, 2, 1, 1}'::int[], 'k above the number of different rows gives fewer');
 SELECT is((SELECT array_agg(c) FROM (SELECT crm.kmeans_cluster(NULL, 3) OVER (PARTITION BY i) AS c FROM generate_series(1, 3) i) q), '{NULL, NULL, NULL}'::int[], 'partitions without usable rows');

@@ -90,7 +90,7 @@ FROM unnest(ARRAY['k => 0', 'k => -1', 'k => 10001', 'k => 10000', 'k_max => 1',
 
 -- missing values, weights and values that no preparation takes
 CREATE TABLE bad (kind text, customer_id int, x float8, w float8);
-INSERT INTO bad SELECT kind, i, i, 1 FROM unnest('{null, nan, infinite, w_null, w_negative, w_nan, w_infinite, w_zero, below, huge, far, tiny}'::text[]) kind, generate_series(1, 5) i;
+INSERT INTO bad SELECT kind, i, i, 1 FROM unnest('{"null", nan, infinite, w_null, w_negative, w_nan, w_infinite, w_zero, below, huge, far, tiny}'::text[]) kind, generate_series(1, 5) i;
 UPDATE bad SET x = CASE kind WHEN 'null' THEN NULL WHEN 'nan' THEN 'NaN' WHEN 'infinite' THEN '-Infinity' WHEN 'below' THEN -1 WHEN 'huge' THEN 1e200 WHEN 'far' THEN 1.7e308 ELSE x END, w = CASE kind WHEN 'w_null' THEN NULL WHEN 'w_negative' THEN -0.5 WHEN 'w_nan' THEN 'NaN' WHEN 'w_infinite' THEN 'Infinity' ELSE w END WHERE customer_id = 3;
 UPDATE bad SET w = 0 WHERE kind = 'w_zero';
 UPDATE bad SET x = -1.7e308 WHERE kind = 'far' AND customer_id = 4;

@@ -19,11 +19,6 @@ CREATE TEMP TABLE feature AS :features;
 \echo 'CREATE TEMP TABLE feature AS'
 \echo :features;
 \echo
-SELECT format('SELECT * FROM crm.kmeans(key => NULL::%s, source => ''feature'', transform => ''yeo-johnson'');', :'key_type') AS call \gset
-\echo :call
-CREATE TEMP TABLE clustered AS
-SELECT * FROM crm.kmeans(key => CAST(NULL AS :key_type), source => 'feature', transform => 'yeo-johnson');
-
 \echo
 \echo '== How many groups? (crm.kmeans_select_k) =='
 \echo
@@ -42,12 +37,21 @@ SELECT cluster, label, max(size) AS customers, round(100 * max(share)::numeric, 
 FROM crm.kmeans_clusters(key => CAST(NULL AS :key_type), source => 'feature', transform => 'yeo-johnson', k => 5)
 GROUP BY cluster, label ORDER BY cluster;
 
+\echo
+\echo '== Each customer with a group and the reason (crm.kmeans) =='
+\echo
+SELECT format('SELECT * FROM crm.kmeans(key => NULL::%s, source => ''feature'', transform => ''yeo-johnson'', k => 5);', :'key_type') AS call \gset
+\echo :call
+\echo
+CREATE TEMP TABLE clustered AS
+SELECT * FROM crm.kmeans(key => CAST(NULL AS :key_type), source => 'feature', transform => 'yeo-johnson', k => 5);
+
 SELECT coalesce(string_agg(format('Group %s, %s: %s.', cluster, lower(label), reason), E'\n' ORDER BY cluster), 'There are no customers.') AS sentence
-FROM (SELECT DISTINCT cluster, label, reason FROM crm.kmeans(key => CAST(NULL AS :key_type), source => 'feature', transform => 'yeo-johnson', k => 5) WHERE cluster IS NOT NULL) w \gset
+FROM (SELECT DISTINCT cluster, label, reason FROM clustered WHERE cluster IS NOT NULL) w \gset
 \echo :sentence
 
 \echo
 \echo '== On the border: customers who are as near to another group, the ones an offer may move =='
 \echo
-SELECT customer_id, label, cluster, second_cluster, round(distance::numeric, 2) AS distance, round(silhouette::numeric, 3) AS silhouette
+SELECT customer_id, label, cluster, second_cluster AS "next group", round(distance::numeric, 2) AS distance, round(silhouette::numeric, 3) AS silhouette
 FROM clustered WHERE silhouette IS NOT NULL ORDER BY silhouette, customer_id LIMIT 5;

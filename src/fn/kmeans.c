@@ -20,7 +20,7 @@
 #include "pg/memory.h"
 #include "pg/results.h"
 
-#define SLICE 1024 /* rows told at a time */
+#define SLICE 512 /* rows told at a time */
 
 enum
 {
@@ -317,24 +317,19 @@ cluster_reason(const Report *report, int cluster)
 	return cstring_to_text_with_len(reason.data, reason.len);
 }
 
-PG_FUNCTION_INFO_V1(crm_kmeans_1_0);
-/* crm.kmeans([key,] ...): a row a row of the source; see doc/kmeans.md */
-Datum
-crm_kmeans_1_0(PG_FUNCTION_ARGS)
+/* Write the rows that have a cluster. */
+static void
+write_rows(const Report *report, const CrmResult *result)
 {
-	CrmResult result = crm_result_begin(fcinfo, 7);
-	Report *report = begin_report(fcinfo, "crm.kmeans");
 	CrmFeatures *features = report->features;
 	CrmKmeansRow *rows = crm_allocate(&features->ctx, SLICE, sizeof(CrmKmeansRow));
-	text **label, **reason;
+	text **label = palloc((report->model.k + 1) * sizeof(text *));
+	text **reason = palloc((report->model.k + 1) * sizeof(text *));
 	Datum values[7];
 	bool nulls[7] = {false};
 
 	if (rows == NULL)
 		check(report, features->ctx.failure);
-	fit(report);
-	label = palloc((report->model.k + 1) * sizeof(text *));
-	reason = palloc((report->model.k + 1) * sizeof(text *));
 	for (int c = 0; c < report->model.k; c++)
 	{
 		label[c] = cluster_label(report, c);
@@ -348,6 +343,8 @@ crm_kmeans_1_0(PG_FUNCTION_ARGS)
 		check(report,
 			  crm_kmeans_rows(&features->ctx, &report->data, &report->model, first, count, rows));
 		for (size_t i = 0; i < count; i++)
+			crm_keylist_prefetch(&features->keys, rows[i].row);
+		for (size_t i = 0; i < count; i++)
 		{
 			const CrmKmeansRow *row = &rows[i];
 
@@ -359,14 +356,29 @@ crm_kmeans_1_0(PG_FUNCTION_ARGS)
 			values[5] = Float8GetDatum(row->silhouette);
 			values[6] = PointerGetDatum(reason[row->cluster]);
 			nulls[4] = nulls[5] = row->second < 0;
-			crm_result_row(&result, values, nulls);
+			crm_result_row(result, values, nulls);
 		}
 	}
-	memset(nulls + 1, true, 6);
-	for (size_t i = 0; i < features->unusable.n; i++)
+	crm_release(&features->ctx, rows, SLICE, sizeof(CrmKmeansRow));
+}
+
+PG_FUNCTION_INFO_V1(crm_kmeans_1_0);
+/* crm.kmeans([key,] ...): a row a row of the source; see doc/kmeans.md */
+Datum
+crm_kmeans_1_0(PG_FUNCTION_ARGS)
+{
+	CrmResult result = crm_result_begin(fcinfo, 7);
+	Report *report = begin_report(fcinfo, "crm.kmeans");
+	const CrmKeyList *unusable = &report->features->unusable;
+	Datum values[7] = {0};
+	bool nulls[7] = {false, true, true, true, true, true, true};
+
+	fit(report);
+	write_rows(report, &result);
+	for (size_t i = 0; i < unusable->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		values[0] = crm_keylist_get(&features->unusable, i);
+		values[0] = crm_keylist_get(unusable, i);
 		crm_result_row(&result, values, nulls);
 	}
 	end_report(report);

@@ -28,4 +28,11 @@ extern bool crm_keylist_resize(CrmKeyList *list, size_t room);
 extern bool crm_keylist_add(CrmKeyList *list, Datum key);
 extern Datum crm_keylist_get(const CrmKeyList *list, size_t i);
 
+/* Let the processor fetch key i, which will be asked for soon. */
+static inline void
+crm_keylist_prefetch(const CrmKeyList *list, size_t i)
+{
+	__builtin_prefetch(list->items + i * list->width);
+}
+
 #endif

@@ -143,13 +143,16 @@ check(const Report *report, CrmStatus status)
 
 	if (status == CRM_LIMIT)
 		memory_error(report, features->ctx.wanted);
-	if (status == CRM_DOMAIN)
+	if (status == CRM_DOMAIN && report->data.offender >= 0)
 		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("%s \"%s\" has values whose squares do not fit double precision",
-					   report->data.offender < 0 ? "weight" : "feature",
-					   report->data.offender < 0 ? features->request->weight
-												 : features->names[report->data.offender]),
+				errmsg("feature \"%s\" has values whose squares do not fit double precision",
+					   features->names[report->data.offender]),
 				errhint("Scale them: scale => 'zscore', or divide them in the source's query."));
+	if (status == CRM_DOMAIN && features->matrix.is_weighted)
+		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				errmsg("weight \"%s\" has values too large or too small for double precision",
+					   features->request->weight),
+				errhint("Divide them in the source's query."));
 	if (status != CRM_NOT_CONVERGED)
 		crm_memory_check(status, &features->ctx, "k-means", NULL);
 }
@@ -160,18 +163,18 @@ check_memory(const Report *report)
 {
 	const CrmFeatures *features = report->features;
 	CrmKmeansParam largest = report->param;
+	size_t n = Max(features->matrix.n, 1);
 	size_t wanted = crm_features_bytes(features);
 	size_t choosing = 0;
 
-	if (features->matrix.n == 0)
+	if (features->matrix.n == 0 && !features->matrix.is_full)
 		return;
 	if (report->choose_k)
 	{
 		largest.k = report->k_max;
-		choosing = crm_kmeans_select_bytes(&largest, features->matrix.n, features->matrix.d,
-										   report->k_max);
+		choosing = crm_kmeans_select_bytes(&largest, n, features->matrix.d, report->k_max);
 	}
-	wanted += Max(choosing, crm_kmeans_bytes(&largest, features->matrix.n, features->matrix.d));
+	wanted += Max(choosing, crm_kmeans_bytes(&largest, n, features->matrix.d));
 	if (features->matrix.is_full || wanted > features->ctx.limit)
 		memory_error(report, Max(wanted, features->ctx.limit + 1));
 }

@@ -149,7 +149,7 @@ check(const Fit *fit, CrmStatus status)
 {
 	if (status == CRM_LIMIT)
 		memory_error(fit, fit->ctx.wanted);
-	if (status == CRM_DOMAIN)
+	if (status == CRM_DOMAIN && fit->data.offender >= 0)
 		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				errmsg("feature \"%d\" has values whose squares do not fit double precision",
 					   fit->data.offender + 1),

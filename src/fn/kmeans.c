@@ -405,7 +405,9 @@ crm_kmeans_clusters_1_0(PG_FUNCTION_ARGS)
 	Report *report = begin_report(fcinfo, "crm.kmeans_clusters");
 	CrmFeatures *features = report->features;
 	const CrmKmeansModel *model = &report->model;
+	int d = features->matrix.d;
 	CrmKmeansQuality quality;
+	Datum *names;
 	Datum values[15];
 	bool nulls[15] = {false};
 
@@ -413,16 +415,23 @@ crm_kmeans_clusters_1_0(PG_FUNCTION_ARGS)
 	if (features->matrix.n > 0)
 		check(report, crm_kmeans_quality(&features->ctx, &report->data, model,
 										 CRM_KMEANS_SILHOUETTE_ROWS, &quality));
+	names = palloc(d * sizeof(Datum));
+	for (int f = 0; f < d; f++)
+		names[f] = CStringGetTextDatum(features->names[f]);
 	for (int c = 0; c < model->k; c++)
-		for (int f = 0; f < features->matrix.d; f++)
+	{
+		text *label = cluster_label(report, c);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int f = 0; f < d; f++)
 		{
-			size_t at = (size_t) c * features->matrix.d + f;
+			size_t at = (size_t) c * d + f;
 
 			values[0] = Int32GetDatum(c + 1);
-			values[1] = PointerGetDatum(cluster_label(report, c));
+			values[1] = PointerGetDatum(label);
 			values[2] = Int64GetDatum(model->sizes[c]);
 			values[3] = Float8GetDatum((double) model->sizes[c] / (double) features->matrix.n);
-			values[4] = CStringGetTextDatum(features->names[f]);
+			values[4] = names[f];
 			values[5] = Float8GetDatum(report->profile.mean[at]);
 			values[6] = Float8GetDatum(report->profile.sd[at]);
 			values[7] = Float8GetDatum(report->profile.z[at]);
@@ -435,6 +444,7 @@ crm_kmeans_clusters_1_0(PG_FUNCTION_ARGS)
 			values[14] = Int32GetDatum(model->k);
 			crm_result_row(&result, values, nulls);
 		}
+	}
 	end_report(report);
 	PG_RETURN_NULL();
 }

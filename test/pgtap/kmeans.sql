@@ -110,6 +110,14 @@ SET LOCAL max_parallel_workers_per_gather = 4;
 SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
+CREATE FUNCTION plan_node(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+	RETURN plan -> 0 -> 'Plan' ->> 'Node Type';
+END $$;
+SELECT is(plan_node('SELECT q.customer_id, q.monetary FROM (SELECT * FROM large WHERE monetary > 1) q'), 'Gather', 'such a source has a parallel plan');
 SELECT same($$SELECT * FROM run('SELECT * FROM large WHERE monetary > 1', k => 4, n_init => 1)$$, 'a parallel plan gives the same', 'TABLE serial');
 RESET max_parallel_workers_per_gather;
 

@@ -92,6 +92,7 @@ bench: ## the benchmarks (installs what is missing)
 	@test/bench/crm
 	@test/bench/records
 	@test/bench/views
+	@test/bench/kmeans
 
 help: ## this list
 	@echo "all, install, installcheck, uninstall, clean: as in every PGXS extension; for another server add"

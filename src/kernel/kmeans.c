@@ -359,7 +359,7 @@ size_t
 crm_kmeans_bytes(const CrmKmeansParam *param, size_t n, int d)
 {
 	size_t k = most_clusters(param, n);
-	size_t kept = n * sizeof(uint32_t) + d * (sizeof(int) + sizeof(double *) + sizeof(double));
+	size_t kept = n * sizeof(uint32_t) + d * (sizeof(int) + sizeof(double *) + 2 * sizeof(double));
 	size_t arranging = n * (sizeof(uint64_t) + sizeof(uint32_t)) + d * 2 * sizeof(uint64_t);
 	size_t seeding = crm_kmeans_seed_bytes(n);
 	size_t searching = is_to_search(param, n, d) ? crm_kmeans_search_bytes(n, d, k) : 0;

@@ -54,6 +54,7 @@ typedef struct CrmKmeansData
 	int *column_order;   /* column_order[f]: the caller's column that is the f-th of the sums */
 	const double **x;    /* the columns in that order */
 	double *mean;        /* of the columns in that order, weighted */
+	double *reach;       /* their largest absolute values */
 	double total_weight; /* n without weights */
 	double total;        /* inertia around the mean: total_weight times the variances' sum */
 } CrmKmeansData;

@@ -131,7 +131,7 @@ crm_kmeans_arrange(CrmCtx *ctx, CrmKmeansData *data)
 	data->order = NULL;
 	data->column_order = NULL;
 	data->x = NULL;
-	data->mean = NULL;
+	data->mean = data->reach = NULL;
 	data->offender = -1;
 	if (d < 1 || d > CRM_KMEANS_MAX_FEATURES || n > UINT32_MAX)
 		return CRM_DOMAIN;
@@ -141,7 +141,8 @@ crm_kmeans_arrange(CrmCtx *ctx, CrmKmeansData *data)
 	if ((data->order = crm_allocate(ctx, n, sizeof(uint32_t))) == NULL ||
 		(data->column_order = crm_allocate(ctx, d, sizeof(int))) == NULL ||
 		(data->x = crm_allocate(ctx, d, sizeof(double *))) == NULL ||
-		(data->mean = crm_allocate(ctx, d, sizeof(double))) == NULL)
+		(data->mean = crm_allocate(ctx, d, sizeof(double))) == NULL ||
+		(data->reach = crm_allocate(ctx, d, sizeof(double))) == NULL)
 		status = ctx->failure;
 	else
 		status = crm_canonical_order(ctx, data->columns, d, data->weights, n, data->order,
@@ -151,7 +152,13 @@ crm_kmeans_arrange(CrmCtx *ctx, CrmKmeansData *data)
 	if (status == CRM_OK)
 	{
 		for (int f = 0; f < d; f++)
+		{
+			double least, most;
+
 			data->x[f] = data->columns[data->column_order[f]];
+			(void) find_range(data->x[f], n, &least, &most);
+			data->reach[f] = n > 0 ? fmax(fabs(least), fabs(most)) : 0.0;
+		}
 		status = summarise(ctx, data);
 	}
 	if (status != CRM_OK)
@@ -163,11 +170,12 @@ crm_kmeans_arrange(CrmCtx *ctx, CrmKmeansData *data)
 void
 crm_kmeans_data_free(CrmCtx *ctx, CrmKmeansData *data)
 {
+	crm_release(ctx, data->reach, data->d, sizeof(double));
 	crm_release(ctx, data->mean, data->d, sizeof(double));
 	crm_release(ctx, data->x, data->d, sizeof(double *));
 	crm_release(ctx, data->column_order, data->d, sizeof(int));
 	crm_release(ctx, data->order, data->n, sizeof(uint32_t));
-	data->mean = NULL;
+	data->mean = data->reach = NULL;
 	data->x = NULL;
 	data->column_order = NULL;
 	data->order = NULL;

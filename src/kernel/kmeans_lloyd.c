@@ -21,22 +21,6 @@
 /* Absolute error of a distance whose square underflows; the domain of arrange keeps it harmless. */
 #define TINY 1e-150
 
-/* An unevaluated sum hi + lo. */
-typedef struct Pair
-{
-	double hi, lo;
-} Pair;
-
-/* Add a term to a sum hi + lo, exactly but for the rounding of the small part. */
-static inline void
-add_term(double *hi, double *lo, double term)
-{
-	double error;
-
-	*hi = crm_two_sum(*hi, term, &error);
-	*lo += error;
-}
-
 /* Bytes of the block of rows. */
 static size_t
 tiles_bytes(int d)
@@ -58,7 +42,35 @@ crm_kmeans_lloyd_bytes(size_t n, int d, int k)
 	size_t row = sizeof(uint16_t) + sizeof(double);
 	size_t centre = (d + 2 * (d + 1) + 2) * sizeof(double) + sizeof(int64_t);
 
-	return n * row + k * centre + tiles_bytes(d);
+	return n * row + k * centre + ((size_t) d + 1) * sizeof(double) + tiles_bytes(d);
+}
+
+/*
+ * Set where terms are split. With b a bound on a column's terms, 2^e > 8 n b, and the split
+ * 3 * 2^(e - 2), a term plus the split is rounded to a multiple of 2^(e - 53), and sums of n such
+ * multiples stay below 2^(e - 2), so they are exact.
+ */
+static CrmStatus
+find_splits(CrmLloyd *lloyd)
+{
+	const CrmKmeansData *data = lloyd->data;
+	double heaviest = 1.0;
+
+	for (size_t i = 0; data->weights != NULL && i < data->n; i++)
+	{
+		heaviest = data->weights[i] > heaviest ? data->weights[i] : heaviest;
+		if (crm_kmeans_lloyd_is_stopped(lloyd, 1))
+			return CRM_ABORTED;
+	}
+	for (int f = 0; f <= data->d; f++)
+	{
+		double bound = heaviest * (f < data->d ? data->reach[f] : 1.0);
+		int exponent;
+
+		(void) frexp(bound * 8.0 * fmax((double) data->n, 1.0), &exponent);
+		lloyd->split[f] = bound > 0.0 ? ldexp(3.0, exponent - 2) : 0.0;
+	}
+	return CRM_OK;
 }
 
 /*
@@ -69,21 +81,25 @@ CrmStatus
 crm_kmeans_lloyd_begin(CrmLloyd *lloyd, CrmCtx *ctx, const CrmKmeansData *data, int max_k)
 {
 	size_t n = data->n, coordinates = (size_t) max_k * data->d;
+	CrmStatus status = CRM_OK;
 
 	*lloyd = (CrmLloyd){.ctx = ctx, .data = data, .max_k = max_k, .k = 0};
 	if ((lloyd->centres = crm_allocate(ctx, coordinates, sizeof(double))) == NULL ||
 		(lloyd->sums = crm_allocate(ctx, max_k, sums_bytes(data->d))) == NULL ||
+		(lloyd->split = crm_allocate(ctx, (size_t) data->d + 1, sizeof(double))) == NULL ||
 		(lloyd->members = crm_allocate(ctx, max_k, sizeof(int64_t))) == NULL ||
 		(lloyd->shift = crm_allocate(ctx, max_k, sizeof(double))) == NULL ||
 		(lloyd->moved = crm_allocate(ctx, max_k, sizeof(double))) == NULL ||
 		(lloyd->label = crm_allocate(ctx, n, sizeof(uint16_t))) == NULL ||
 		(lloyd->bound = crm_allocate(ctx, n, sizeof(double))) == NULL ||
 		(lloyd->tiles_memory = crm_allocate(ctx, tiles_bytes(data->d), 1)) == NULL)
+		status = ctx->failure;
+	else
+		status = find_splits(lloyd);
+	if (status != CRM_OK)
 	{
-		CrmStatus failure = ctx->failure;
-
 		crm_kmeans_lloyd_free(lloyd);
-		return failure;
+		return status;
 	}
 	lloyd->tiles = (double *) (((uintptr_t) lloyd->tiles_memory + ALIGNMENT - 1) &
 							   ~(uintptr_t) (ALIGNMENT - 1));
@@ -104,6 +120,7 @@ crm_kmeans_lloyd_free(CrmLloyd *lloyd)
 	crm_release(ctx, lloyd->moved, lloyd->max_k, sizeof(double));
 	crm_release(ctx, lloyd->shift, lloyd->max_k, sizeof(double));
 	crm_release(ctx, lloyd->members, lloyd->max_k, sizeof(int64_t));
+	crm_release(ctx, lloyd->split, (size_t) lloyd->data->d + 1, sizeof(double));
 	crm_release(ctx, lloyd->sums, lloyd->max_k, sums_bytes(lloyd->data->d));
 	crm_release(ctx, lloyd->centres, coordinates, sizeof(double));
 	*lloyd = (CrmLloyd){.ctx = ctx, .data = lloyd->data};
@@ -118,17 +135,28 @@ crm_kmeans_lloyd_forget(CrmLloyd *lloyd)
 	lloyd->converged = false;
 }
 
+/* Add a term to a sum of upper parts and one of lower parts. */
+static inline void
+add_term(double *upper, double *lower, double term, double split)
+{
+	double part = (term + split) - split;
+
+	*upper += part;
+	*lower += term - part;
+}
+
 /* Add a row, weighted, to the sums of a cluster. */
 static inline void
 add_row(CrmLloyd *lloyd, size_t i, int j, double weight)
 {
 	const double *const *x = lloyd->data->x;
+	const double *split = lloyd->split;
 	int d = lloyd->data->d;
-	double *hi = crm_kmeans_lloyd_sums(lloyd, j), *lo = hi + d + 1;
+	double *upper = crm_kmeans_lloyd_sums(lloyd, j), *lower = upper + d + 1;
 
 	for (int f = 0; f < d; f++)
-		add_term(&hi[f], &lo[f], weight * x[f][i]);
-	add_term(&hi[d], &lo[d], weight);
+		add_term(&upper[f], &lower[f], weight * x[f][i], split[f]);
+	add_term(&upper[d], &lower[d], weight, split[d]);
 }
 
 /*
@@ -159,8 +187,7 @@ relative_error(const CrmLloyd *lloyd)
 
 /* Take over what comparing a tile's rows with all centres has found. */
 static void
-settle(CrmLloyd *lloyd, const uint32_t *rows, size_t n, const CrmNearest *nearest, bool all,
-	   Pair *inertia)
+settle(CrmLloyd *lloyd, const uint32_t *rows, size_t n, const CrmNearest *nearest, CrmSum *inertia)
 {
 	double slack[TILE], *bound = lloyd->bound;
 	const double *moved = lloyd->moved;
@@ -180,16 +207,20 @@ settle(CrmLloyd *lloyd, const uint32_t *rows, size_t n, const CrmNearest *neares
 			crm_kmeans_lloyd_move(lloyd, rows[i], (int) nearest->label[i]);
 			changed++;
 		}
-	if (all)
+	if (inertia != NULL)
+	{
+		double weights[TILE];
+
 		for (size_t i = 0; i < n; i++)
-			add_term(&inertia->hi, &inertia->lo,
-					 crm_kmeans_lloyd_weight(lloyd, rows[i]) * nearest->best[i]);
+			weights[i] = crm_kmeans_lloyd_weight(lloyd, rows[i]);
+		crm_sum_add(inertia, crm_kmeans_nearest_sum(weights, nearest->best, n));
+	}
 	lloyd->changed += changed;
 }
 
 /* Compare at most BLOCK rows with all centres: blocks of centres stay in the cache meanwhile. */
 static CrmStatus
-assign_block(CrmLloyd *lloyd, const uint32_t *rows, size_t n, bool all, Pair *inertia)
+assign_block(CrmLloyd *lloyd, const uint32_t *rows, size_t n, CrmSum *inertia)
 {
 	CrmNearest nearest[BLOCK_TILES];
 	int d = lloyd->data->d, step = d < CACHE / 4 ? CACHE / d : 4;
@@ -214,8 +245,7 @@ assign_block(CrmLloyd *lloyd, const uint32_t *rows, size_t n, bool all, Pair *in
 			return CRM_ABORTED;
 	}
 	for (size_t t = 0; t < tiles; t++)
-		settle(lloyd, rows + t * TILE, t + 1 < tiles ? TILE : n - t * TILE, &nearest[t], all,
-			   inertia);
+		settle(lloyd, rows + t * TILE, t + 1 < tiles ? TILE : n - t * TILE, &nearest[t], inertia);
 	return CRM_OK;
 }
 
@@ -249,7 +279,7 @@ crm_kmeans_lloyd_assign(CrmLloyd *lloyd, bool all)
 {
 	uint32_t rows[SCAN];
 	size_t n = lloyd->data->n;
-	Pair inertia = {0};
+	CrmSum inertia = {0};
 
 	all = all || lloyd->is_loose;
 	if (lloyd->is_fresh)
@@ -268,15 +298,15 @@ crm_kmeans_lloyd_assign(CrmLloyd *lloyd, bool all)
 		size_t count = find_doubtful(lloyd, first, n - first > SCAN ? first + SCAN : n, all, rows);
 
 		for (size_t at = 0; at < count; at += BLOCK)
-			if (assign_block(lloyd, rows + at, count - at > BLOCK ? BLOCK : count - at, all,
-							 &inertia) != CRM_OK)
+			if (assign_block(lloyd, rows + at, count - at > BLOCK ? BLOCK : count - at,
+							 all ? &inertia : NULL) != CRM_OK)
 				return CRM_ABORTED;
 		if (crm_kmeans_lloyd_is_stopped(lloyd, SCAN))
 			return CRM_ABORTED;
 	}
 	lloyd->is_fresh = lloyd->is_loose = false;
 	if (all)
-		lloyd->inertia = inertia.hi + inertia.lo;
+		lloyd->inertia = crm_sum_value(inertia);
 	return CRM_OK;
 }
 

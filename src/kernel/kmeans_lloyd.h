@@ -12,13 +12,15 @@
  * Bounds and moves are rounded to the safe side, so a label is always the one that comparing with
  * all centres would give, to the bit.
  *
- * Sums of a cluster's rows are kept as pairs of doubles, about 106 bits, and only rows that change
- * their cluster are taken out and put in; so a centre is the rounded mean, whatever the way to it.
+ * Sums: a term is split at a bit that is fixed for its column, 2^-52 of what all rows could sum to;
+ * upper parts sum exactly, lower parts with an error far below the last bit of the whole (as the
+ * extraction of Rump, Ogita and Oishi 2008, doi 10.1137/050645671). Only rows that change their
+ * cluster are taken out and put in; so a centre is the rounded mean, whatever the way to it.
  * Empty clusters move to the rows with the largest distances, as in scikit-learn.
  *
  * Invariants: the inertia of the assignments never rises; equal distances go to the first centre;
  * equal distances of candidates for an empty cluster to the first row. Memory: 10 bytes a row, and
- * for each centre 24 bytes a column and 56.
+ * for each centre 24 bytes a column and 40.
  */
 #ifndef CRM_KERNEL_KMEANS_LLOYD_H
 #define CRM_KERNEL_KMEANS_LLOYD_H
@@ -34,7 +36,8 @@ typedef struct CrmLloyd
 	const CrmKmeansData *data;
 	int k, max_k;     /* clusters now; room for so many */
 	double *centres;  /* k rows of d, columns in canonical order */
-	double *sums;     /* k times d + 1 sums, the weight last, then what is to be added to each */
+	double *sums;     /* k times d + 1 sums of upper parts, the weight last, then of lower ones */
+	double *split;    /* d + 1: adding it and taking it away leaves the upper part of a term */
 	int64_t *members; /* k: rows of positive weight */
 	double *shift;    /* k: how far the last update moved a centre */
 	double *moved;    /* k */

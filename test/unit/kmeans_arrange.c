@@ -183,7 +183,7 @@ test_failures(void)
 	ok(passed && status == CRM_OK && allocations > 6, "an allocation that fails leaks nothing");
 	crm_kmeans_data_free(ctx, &points.data);
 	host.tap.fail_at = 0;
-	is_int((int64_t) ctx->peak, (int64_t) (16 * n + 2 * 20 + 2 * 16), "16 bytes a row");
+	is_int((int64_t) ctx->peak, (int64_t) (16 * n + 2 * 28 + 2 * 16), "16 bytes a row");
 	ok(ctx->peak <= crm_kmeans_bytes(&param, n, 2), "which are told beforehand");
 	ctx->limit = ctx->peak - 1;
 	is_int(points_arrange(ctx, &points), CRM_LIMIT, "one less is refused");

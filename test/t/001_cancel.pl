@@ -39,6 +39,7 @@ for my $name (sort keys %call)
 }
 
 # Run attempts in one session, each cut off by a timeout, then one to the end. Returns states, last result and the rest.
+# A timeout that comes as the query ends hits the ROLLBACK; so there is a second one.
 sub timeouts
 {
 	my ($name, $settings, @shares) = @_;
@@ -46,7 +47,7 @@ sub timeouts
 		"SELECT 'workers', workers FROM crm.last_run();", "SELECT 1000 * extract(epoch FROM clock_timestamp() - :'began') AS whole \\gset",
 		"SELECT sum(total_bytes) AS before FROM pg_backend_memory_contexts \\gset",
 		(map { ("SELECT greatest(1, round(:whole * $_)) AS share \\gset", 'BEGIN;', 'SET LOCAL statement_timeout = :share;',
-			sum($call{$name}) . " \\g /dev/null", '\echo state :LAST_ERROR_SQLSTATE :ERROR', 'ROLLBACK;') } @shares),
+			sum($call{$name}) . " \\g /dev/null", '\echo state :LAST_ERROR_SQLSTATE :ERROR', 'ROLLBACK;', 'ROLLBACK;') } @shares),
 		"SELECT 'names', count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'crm%';",
 		"SELECT 'files', count(*) FROM pg_ls_tmpdir();",
 		"SELECT 'growth', sum(total_bytes) - :before FROM pg_backend_memory_contexts;",

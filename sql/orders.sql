@@ -125,8 +125,3 @@ CREATE AGGREGATE crm._collect(customer_id anyelement, ordered_at timestamptz, am
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE crm._collect(anyelement, timestamptz, float8, bigint[]) IS 'private: how the analytics turn orders into customers; alone it gives the number of customers';
-
-CREATE FUNCTION crm._customers_support(internal) RETURNS internal
-AS 'MODULE_PATHNAME', 'crm_customers_support_1_0' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION crm._customers_support(internal) IS 'planner support: rows of a function that returns a row a customer';
-REVOKE ALL ON FUNCTION crm._customers_support(internal) FROM PUBLIC;

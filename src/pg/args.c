@@ -10,6 +10,7 @@
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "kernel/base/order.h"
@@ -66,6 +67,21 @@ crm_arg_int(FunctionCallInfo fcinfo, int i, const char *name, int64 low, int64 h
 				errmsg("argument \"%s\" must be between %lld and %lld", name, (long long) low,
 					   (long long) high),
 				errdetail("Got %lld.", (long long) value));
+	return value;
+}
+
+/* Give argument i, a float8, that must lie in [low, high]. */
+double
+crm_arg_double(FunctionCallInfo fcinfo, int i, const char *name, double low, double high)
+{
+	double value;
+
+	crm_arg_require(fcinfo, i, name);
+	value = PG_GETARG_FLOAT8(i);
+	if (!(value >= low && value <= high))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("argument \"%s\" must be between %g and %g", name, low, high),
+				errdetail("Got %g.", value));
 	return value;
 }
 
@@ -128,6 +144,55 @@ crm_arg_cuts(FunctionCallInfo fcinfo, int i, const char *name, int bins, uint64 
 		if (k > 0 && cuts[k] <= cuts[k - 1])
 			crm_arg_ascending_error(name);
 	}
+}
+
+/* Give the *n names of argument i, a text[]: at least one, none of them NULL, none twice. */
+char **
+crm_arg_names(FunctionCallInfo fcinfo, int i, const char *name, int *n)
+{
+	ArrayType *array = PG_GETARG_ARRAYTYPE_P(i);
+	Datum *values;
+	bool *nulls;
+	char **names;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, n);
+	if (ARR_NDIM(array) > 1 || *n == 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("argument \"%s\" must be a list of names", name),
+				errdetail("Got %d in %d dimensions.", *n, ARR_NDIM(array)));
+	names = palloc(*n * sizeof(char *));
+	for (int k = 0; k < *n; k++)
+	{
+		if (nulls[k])
+			ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					errmsg("argument \"%s\" must not contain a null", name),
+					errdetail("Value %d is null.", k + 1));
+		names[k] = TextDatumGetCString(values[k]);
+		for (int j = 0; j < k; j++)
+			if (strcmp(names[j], names[k]) == 0)
+				ereport(ERROR, errcode(ERRCODE_DUPLICATE_COLUMN),
+						errmsg("argument \"%s\" names \"%s\" twice", name, names[k]));
+	}
+	return names;
+}
+
+/* Give the low and the high quantile of argument i, a float8[]; NULL when it is NULL. */
+const double *
+crm_arg_quantiles(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	const double *value;
+	ArrayType *array;
+
+	if (PG_ARGISNULL(i))
+		return NULL;
+	array = PG_GETARG_ARRAYTYPE_P(i);
+	value = (const double *) ARR_DATA_PTR(array);
+	if (ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != 2 || ARR_HASNULL(array) ||
+		!(value[0] >= 0 && value[0] < value[1] && value[1] <= 1))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("argument \"%s\" must be two quantiles, 0 <= low < high <= 1", name),
+				errdetail("Got %s.", OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(array))));
+	return value;
 }
 
 /* Raise an error when an argument is given that only makes sense with another one. */

@@ -5,12 +5,43 @@
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "parser/parse_coerce.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/uuid.h"
 
 #include "kernel/base/order.h"
+
+/* Tell whether a type is one of the integers that the default form takes. */
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+/*
+ * Decide the type of the key from the source's customer_id, of type found, and the form of the
+ * function that was called: the type of its key, or InvalidOid for the default form. Sets *cast to
+ * the type that customer_id is to be cast to, or InvalidOid.
+ */
+Oid
+crm_key_choose(Oid form, Oid found, const char *function, Oid *cast)
+{
+	Oid base = getBaseType(found);
+	Oid wanted = OidIsValid(form) ? form : INT8OID;
+	bool fits = base == wanted || (is_integer(base) && wanted == INT8OID) ||
+				(OidIsValid(form) && can_coerce_type(1, &base, &wanted, COERCION_IMPLICIT));
+
+	if (!fits)
+		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
+				errmsg("customer_id of the source is of type %s, not %s", format_type_be(found),
+					   format_type_be(wanted)),
+				errhint("Use the form with a key: %s(key => NULL::%s, source => ...).", function,
+						format_type_be(base)));
+	*cast = found == wanted ? InvalidOid : wanted;
+	return wanted;
+}
 
 /* Tell whether equal values of this type are equal words, so that the word itself can be the key.
  */

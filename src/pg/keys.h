@@ -24,6 +24,7 @@ typedef struct CrmKeyType
 	TypeCacheEntry *cache; /* for the types that are not plain */
 } CrmKeyType;
 
+extern Oid crm_key_choose(Oid form, Oid found, const char *function, Oid *cast);
 extern void crm_key_type(CrmKeyType *key_type, Oid type, Oid collation);
 extern CrmKey crm_key_from_datum(const CrmKeyType *key_type, Datum datum, Datum *room);
 extern Datum crm_key_to_datum(const CrmKeyType *key_type, const CrmTable *table, uint32 i);

@@ -44,12 +44,13 @@ crm_run_end(CrmRun *run)
 	last_run = *run;
 	if (rows->used < rows->read)
 	{
+		const char *value = run->value != NULL ? run->value : "time or amount";
 		StringInfoData reasons;
 
 		initStringInfo(&reasons);
 		add_reason(&reasons, rows->null_key, "without customer_id");
-		add_reason(&reasons, rows->null_value, "with a null time or amount");
-		add_reason(&reasons, rows->non_finite, "with a time or amount that is not finite");
+		add_reason(&reasons, rows->null_value, psprintf("with a null %s", value));
+		add_reason(&reasons, rows->non_finite, psprintf("with a %s that is not finite", value));
 		add_reason(&reasons, rows->after_as_of, "after as_of");
 		add_reason(&reasons, rows->refund, "refunds dropped as asked");
 		ereport(NOTICE,

@@ -14,7 +14,8 @@
 typedef struct CrmRun
 {
 	char function[NAMEDATALEN];
-	const char *road; /* a constant, or NULL */
+	const char *road;  /* a constant, or NULL */
+	const char *value; /* what a row must have, in words and a constant; NULL: "time or amount" */
 	CrmRowCount rows;
 	double milliseconds;
 	int64 customers; /* rows that it made of them */

@@ -49,25 +49,54 @@ crm_memory_begin(CrmCtx *ctx, MemoryContext parent, const char *name)
 }
 
 /*
+ * Make memory of a context larger or smaller, keeping its content; NULL memory is new. Large pieces
+ * grow where they are (mremap), so there is no second copy. NULL: the budget would be passed, and
+ * nothing has changed.
+ */
+void *
+crm_memory_resize(CrmCtx *ctx, void *memory, size_t old_bytes, size_t bytes)
+{
+	if (memory == NULL)
+		return crm_allocate(ctx, bytes, 1);
+	if (bytes > old_bytes && ctx->used + (bytes - old_bytes) > ctx->limit)
+		return NULL;
+	memory = repalloc_huge(memory, Max(bytes, 1));
+	ctx->used = ctx->used - old_bytes + bytes;
+	ctx->peak = Max(ctx->peak, ctx->used);
+	return memory;
+}
+
+/*
+ * Raise the error for work that would need more than the budget. `what` names the work as a user
+ * would ("RFM"), `detail` its size ("1000000 customers"; may be NULL), `reduce` what else helps.
+ */
+void
+crm_memory_error(size_t wanted, const CrmCtx *ctx, const char *what, const char *detail,
+				 const char *reduce)
+{
+	const size_t mb = 1024 * 1024;
+
+	ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			errmsg("%s needs %zu MB, maintenance_work_mem is %zu MB", what, wanted / mb + 1,
+				   ctx->limit / mb),
+			detail != NULL ? errdetail("%s", detail) : 0,
+			errhint("Increase maintenance_work_mem, or %s.", reduce));
+	pg_unreachable();
+}
+
+/*
  * Raise the error that a status stands for; CRM_OK returns. `what` names the work as a user would
  * ("RFM"), `detail` its size ("1000000 customers"; may be NULL).
  */
 void
 crm_memory_check(CrmStatus status, const CrmCtx *ctx, const char *what, const char *detail)
 {
-	const size_t mb = 1024 * 1024;
-
 	switch (status)
 	{
 		case CRM_OK:
 			return;
 		case CRM_LIMIT:
-			ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					errmsg("%s needs %zu MB, maintenance_work_mem is %zu MB", what,
-						   ctx->wanted / mb + 1, ctx->limit / mb),
-					detail != NULL ? errdetail("%s", detail) : 0,
-					errhint("Increase maintenance_work_mem, or give a source with fewer rows."));
-			break;
+			crm_memory_error(ctx->wanted, ctx, what, detail, "give a source with fewer rows");
 		case CRM_NO_MEMORY:
 			ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 					errdetail("%s could not get more memory from the operating system.", what));

@@ -9,9 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "pg/moment.h"
@@ -178,36 +176,6 @@ group_sql(const CrmOrdersRequest *request, const char *typed)
 	return sql.data;
 }
 
-/* Tell whether a type is one of the integers that the default form takes. */
-static bool
-is_integer(Oid type)
-{
-	return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
-/*
- * Decide the type of the key from the source's customer_id and the form that was called. Sets *cast
- * to the type that customer_id is to be cast to, or InvalidOid.
- */
-static Oid
-choose_key_type(const CrmOrdersRequest *request, Oid found, Oid *cast)
-{
-	Oid base = getBaseType(found);
-	Oid wanted = OidIsValid(request->key_type) ? request->key_type : INT8OID;
-	bool fits =
-		base == wanted || (is_integer(base) && wanted == INT8OID) ||
-		(OidIsValid(request->key_type) && can_coerce_type(1, &base, &wanted, COERCION_IMPLICIT));
-
-	if (!fits)
-		ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
-				errmsg("customer_id of the source is of type %s, not %s", format_type_be(found),
-					   format_type_be(wanted)),
-				errhint("Use the form with a key: %s(key => NULL::%s, source => ...).",
-						request->function, format_type_be(base)));
-	*cast = found == wanted ? InvalidOid : wanted;
-	return wanted;
-}
-
 /* Run the hash road; NULL when the source had no row. */
 static CrmOrdersState *
 read_by_hash(const CrmOrdersRequest *request, const char *typed, MemoryContext keep)
@@ -258,7 +226,8 @@ crm_orders_read(const CrmOrdersRequest *request, CrmRun *run)
 	crm_source_open();
 	select = crm_source_select(request->source, &crm_contract_orders);
 	probe = crm_source_prepare(typed_rows(select, InvalidOid), &crm_contract_orders);
-	key_type = choose_key_type(request, TupleDescAttr(probe.columns, 0)->atttypid, &cast);
+	key_type = crm_key_choose(request->key_type, TupleDescAttr(probe.columns, 0)->atttypid,
+							  request->function, &cast);
 	collation = TupleDescAttr(probe.columns, 0)->attcollation;
 	typed = typed_rows(select, cast);
 	if (crm_road == CRM_ROAD_GROUP || (crm_road == CRM_ROAD_AUTO && crm_source_is_remote(&probe)))

@@ -29,17 +29,28 @@
 
 const CrmContract crm_contract_orders = {
 	"orders", "customer_id, ordered_at (castable to timestamptz), amount (castable to float8)",
-	"q.customer_id, q.ordered_at::pg_catalog.timestamptz, q.amount::pg_catalog.float8"};
+	"q.customer_id, q.ordered_at::pg_catalog.timestamptz, q.amount::pg_catalog.float8", NULL};
 
-const CrmContract crm_contract_baskets = {"baskets", "basket_id, item_id",
-										  "q.basket_id, q.item_id"};
+const CrmContract crm_contract_baskets = {"baskets", "basket_id, item_id", "q.basket_id, q.item_id",
+										  NULL};
 
 const CrmContract crm_contract_events = {
 	"events", "customer_id, occurred_at (castable to timestamptz), event (castable to text)",
-	"q.customer_id, q.occurred_at::pg_catalog.timestamptz, q.event::pg_catalog.text"};
+	"q.customer_id, q.occurred_at::pg_catalog.timestamptz, q.event::pg_catalog.text", NULL};
 
 const CrmContract crm_contract_rules = {
-	"segment rules", "priority, segment, r_low, r_high, f_low, f_high, m_low, m_high", NULL};
+	"segment rules", "priority, segment, r_low, r_high, f_low, f_high, m_low, m_high", NULL,
+	"segments"};
+
+const CrmContract crm_contract_features = {
+	"features", "customer_id and numbers: every other numeric column, or those named in features",
+	NULL, NULL};
+
+const CrmContract crm_contract_labels = {
+	"label rules",
+	"priority, label, value_low, value_high, activity_low, activity_high, recency_low, "
+	"recency_high",
+	NULL, "labels"};
 
 /* Begin to use sources; to be paired with crm_source_close. What is palloc'd in between goes with
  * it. */
@@ -62,7 +73,7 @@ crm_source_close(void)
 static const char *
 argument_name(const CrmContract *contract)
 {
-	return contract == &crm_contract_rules ? "segments" : "source";
+	return contract->argument != NULL ? contract->argument : "source";
 }
 
 typedef struct ErrorContext
@@ -166,7 +177,7 @@ plain_select(const char *source, const CrmContract *contract, char **relation,
 	if (!OidIsValid(found))
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE),
 				errmsg("%s \"%s\" does not exist", argument_name(contract), source),
-				errdetail("%s", contract->typed != NULL
+				errdetail("%s", contract->argument == NULL
 									? otherwise
 									: "It is neither a table or view, nor a query."),
 				errhint("Give the name of a table or view, or a query, with the columns %s.",
@@ -254,6 +265,23 @@ name_source(void *arg)
 	errcontext("source \"%s\" of crm.source", (const char *) arg);
 }
 
+/* Tell whether names can be looked up in the table crm.source, which may be InvalidOid. */
+static bool
+may_have_names(Oid table)
+{
+	return OidIsValid(table) && pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* Tell whether a source is the default one (NULL) or a name of crm.source, of that contract. */
+bool
+crm_source_is_name(const char *source, const CrmContract *contract)
+{
+	char *name, *text;
+
+	return source == NULL ||
+		   (may_have_names(names_table()) && find_name(source, contract, &name, &text));
+}
+
 /*
  * Give the SELECT that stands for a source: of the name in crm.source, of the relation it names, or
  * its own text; NULL is the default source. What crm.source holds is a relation or a query, never
@@ -268,8 +296,7 @@ crm_source_select(const char *source, const CrmContract *contract)
 
 	if (source == NULL)
 		find_default(contract, &name, &text);
-	else if (contract->typed == NULL || !OidIsValid(table) ||
-			 pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+	else if (contract->typed == NULL || !may_have_names(table) ||
 			 !find_name(source, contract, &name, &text))
 		return plain_select(source, contract, &relation,
 							OidIsValid(table)

@@ -18,15 +18,18 @@
  */
 typedef struct CrmContract
 {
-	const char *name;    /* "orders" */
-	const char *columns; /* in words for the hint: "customer_id, ordered_at (timestamptz), ..." */
-	const char *typed;   /* as a select list over q; NULL: such sources have no names */
+	const char *name;     /* "orders" */
+	const char *columns;  /* in words for the hint: "customer_id, ordered_at (timestamptz), ..." */
+	const char *typed;    /* as a select list over q; NULL: such sources have no names */
+	const char *argument; /* that takes it; NULL: "source" */
 } CrmContract;
 
 extern const CrmContract crm_contract_orders;
 extern const CrmContract crm_contract_baskets;
 extern const CrmContract crm_contract_events;
 extern const CrmContract crm_contract_rules;
+extern const CrmContract crm_contract_features;
+extern const CrmContract crm_contract_labels;
 
 /* A prepared query over a source; it lives until crm_source_close. */
 typedef struct CrmQuery
@@ -40,6 +43,7 @@ typedef void (*CrmRowReader)(TupleTableSlot *slot, void *arg);
 
 extern void crm_source_open(void);
 extern void crm_source_close(void);
+extern bool crm_source_is_name(const char *source, const CrmContract *contract);
 extern char *crm_source_select(const char *source, const CrmContract *contract);
 extern char *crm_source_plain_select(const char *source, const CrmContract *contract,
 									 char **relation);

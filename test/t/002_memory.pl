@@ -58,6 +58,33 @@ for my $name (sort keys %call)
 		}
 	}
 }
+# k-means tells its whole need at once: with that much it runs, with less it does not, and no memory is left.
+$node->safe_psql('postgres', q{
+	SET client_min_messages = error;
+	CREATE TABLE features AS SELECT customer_id, monetary, frequency, extract(epoch FROM recency) AS recency FROM crm.rfm('orders', as_of => '2026-01-01'), generate_series(1, 3)});
+my %clustering = (
+	'kmeans' => q{SELECT customer_id, cluster, distance FROM crm.kmeans('features', k => 6)},
+	'kmeans, k found' => q{SELECT customer_id, cluster, distance FROM crm.kmeans('features', k_max => 4, n_init => 1)},
+	'kmeans, text' => q{SELECT customer_id, cluster, distance FROM crm.kmeans(key => NULL::text, source => 'SELECT md5(customer_id::text) AS customer_id, monetary, frequency, recency FROM features', k => 6)},
+	'kmeans, transformed' => q{SELECT customer_id, cluster, distance FROM crm.kmeans('features', k => 6, transform => 'yeo-johnson', scale => 'robust', winsorize => '{0.01, 0.99}')},
+	'kmeans_cluster' => q{SELECT customer_id, crm.kmeans_cluster(ARRAY[monetary, frequency, recency], 6) OVER () FROM features});
+for my $name (sort keys %clustering)
+{
+	my $right = $node->safe_psql('postgres', 'SET client_min_messages = error; ' . fingerprint($clustering{$name}));
+	my ($out, $messages) = session($node, 'postgres', join "\n", '\set VERBOSITY verbose', 'SET client_min_messages = error;',
+		(map { ("SET maintenance_work_mem = $_;", fingerprint($clustering{$name}) . ';', "\\echo $_ :SQLSTATE") } @kilobytes),
+		q{SELECT 'names', count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'crm%';});
+	my %state = $out =~ /^(\d+) (\w{5})$/mg;
+	my @refused = grep { $state{$_} eq '54000' } @kilobytes;
+	my @errors = $messages =~ /ERROR:  (\w{5})/g;
+	is($state{1024}, '54000', "$name: 1 MB is refused");
+	is(scalar(@errors), scalar(() = $messages =~ /ERROR:  54000: k-means needs \d MB, maintenance_work_mem is \d MB\nDETAIL:  \d+ rows x [46] centres\nHINT:  Increase maintenance_work_mem, or reduce k(?:_max)? or the number of rows\.\n/g),
+		"$name: each error has its message, detail and hint");
+	is("@refused", "@kilobytes[0 .. $#refused]", "$name: refused up to $refused[-1] kB, and never above");
+	cmp_ok(scalar(@refused), '<', scalar(@kilobytes), "$name: enough is enough");
+	is(scalar(grep { $_ eq $right } split /\n/, $out), @kilobytes - @refused, "$name: with enough memory, the result is right");
+	like($out, qr/^names\|0$/m, "$name: no memory context is left");
+}
 is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $started, 'the server never went down');
 no_trouble($node);
 done_testing();

@@ -89,6 +89,7 @@ bench: ## the benchmarks (installs what is missing)
 	@tools/setup bench
 	@test/bench/run
 	@test/bench/track
+	@test/bench/kmeans
 
 help: ## this list
 	@echo "all, install, installcheck, uninstall, clean: as in every PGXS extension; for another server add"

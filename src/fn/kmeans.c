@@ -119,7 +119,7 @@ read_options(FunctionCallInfo fcinfo, int at, const char *function, Report *repo
 	if (labels == NULL)
 		crm_labels_default(&report->rules);
 	else
-		crm_labels_read(&report->rules, labels);
+		crm_labels_read(&report->rules, labels, "crm.kmeans_labels()");
 }
 
 /* Raise the error for more memory than there may be. */

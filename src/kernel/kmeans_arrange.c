@@ -19,55 +19,64 @@
 #define MOST_SQUARES 1e306
 #define MOST_WEIGHT  1e200
 
-/* Find the least and the most of n values; false when one is not finite. */
-static bool
-find_range(const double *values, size_t n, double *least, double *most)
+/* Find the least and the most of n values; CRM_DOMAIN when one is not finite. */
+static CrmStatus
+find_range(CrmCtx *ctx, const double *values, size_t n, double *least, double *most)
 {
-	double low = INFINITY, high = -INFINITY;
 	bool is_finite = true;
 
-	for (size_t i = 0; i < n; i++)
+	*least = INFINITY;
+	*most = -INFINITY;
+	for (size_t first = 0; first < n && is_finite; first += POLL_ROWS)
 	{
-		is_finite &= values[i] - values[i] == 0.0;
-		low = values[i] < low ? values[i] : low;
-		high = values[i] > high ? values[i] : high;
+		size_t count = n - first > POLL_ROWS ? POLL_ROWS : n - first;
+
+		is_finite = crm_kmeans_nearest_range(values + first, count, least, most);
+		if (crm_poll(ctx))
+			return CRM_ABORTED;
 	}
-	*least = low;
-	*most = high;
-	return is_finite;
+	return is_finite ? CRM_OK : CRM_DOMAIN;
 }
 
 /*
  * Check that values and weights are finite and of a size that lets squares be summed: with m the
  * largest |x|, s the widest column's spread and W the total weight, d W (2 m)^2 must stay below
- * MOST_SQUARES, and s^2 times the largest weight above LEAST_SQUARE unless s is 0.
+ * MOST_SQUARES, and s^2 times the largest weight above LEAST_SQUARE unless s is 0. reach receives
+ * the largest |x| of each of the caller's columns.
  */
 static CrmStatus
-check_values(CrmCtx *ctx, CrmKmeansData *data)
+check_values(CrmCtx *ctx, CrmKmeansData *data, double *reach)
 {
 	double widest = 0.0, heaviest = 1.0, least = 0.0, most = 0.0, bound;
+	int widest_column = -1;
+	CrmStatus status = CRM_OK;
 
 	data->offender = -1;
-	if (data->n == 0)
-		return CRM_OK;
-	if (data->weights != NULL && (!find_range(data->weights, data->n, &least, &heaviest) ||
-								  least < 0.0 || heaviest < DBL_MIN || heaviest > MOST_WEIGHT))
-		return CRM_DOMAIN;
+	if (data->weights != NULL && data->n > 0)
+	{
+		status = find_range(ctx, data->weights, data->n, &least, &heaviest);
+		if (status != CRM_OK)
+			return status;
+		if (least < 0.0 || heaviest < DBL_MIN || heaviest > MOST_WEIGHT)
+			return CRM_DOMAIN;
+	}
 	bound = sqrt(MOST_SQUARES / 4 / data->d / fmax(heaviest * (double) data->n, 1.0));
 	for (int j = 0; j < data->d; j++)
 	{
-		int before = data->offender;
-
 		data->offender = j;
-		if (!find_range(data->columns[j], data->n, &least, &most) || least < -bound || most > bound)
+		status = find_range(ctx, data->columns[j], data->n, &least, &most);
+		if (status != CRM_OK)
+			return status;
+		if (least < -bound || most > bound)
 			return CRM_DOMAIN;
-		if (most - least <= widest)
-			data->offender = before;
-		else
+		reach[j] = data->n > 0 ? fmax(fabs(least), fabs(most)) : 0.0;
+		if (most - least > widest)
+		{
 			widest = most - least;
-		if (crm_poll(ctx))
-			return CRM_ABORTED;
+			widest_column = j;
+		}
 	}
+	data->offender = widest_column;
 	if (widest > 0.0 && (widest < LEAST_SPREAD || widest * widest * heaviest < LEAST_SQUARE))
 		return CRM_DOMAIN;
 	return CRM_OK;
@@ -98,7 +107,7 @@ summarise(CrmCtx *ctx, CrmKmeansData *data)
 		if (f < 0)
 			data->total_weight = sum;
 		else
-			data->mean[f] = data->n > 0 ? sum / data->total_weight : 0.0;
+			data->mean[f] = data->total_weight > 0.0 ? sum / data->total_weight : 0.0;
 	}
 	for (size_t first = 0; first < data->n; first += BLOCK)
 	{
@@ -135,9 +144,6 @@ crm_kmeans_arrange(CrmCtx *ctx, CrmKmeansData *data)
 	data->offender = -1;
 	if (d < 1 || d > CRM_KMEANS_MAX_FEATURES || n > UINT32_MAX)
 		return CRM_DOMAIN;
-	status = check_values(ctx, data);
-	if (status != CRM_OK)
-		return status;
 	if ((data->order = crm_allocate(ctx, n, sizeof(uint32_t))) == NULL ||
 		(data->column_order = crm_allocate(ctx, d, sizeof(int))) == NULL ||
 		(data->x = crm_allocate(ctx, d, sizeof(double *))) == NULL ||
@@ -145,22 +151,17 @@ crm_kmeans_arrange(CrmCtx *ctx, CrmKmeansData *data)
 		(data->reach = crm_allocate(ctx, d, sizeof(double))) == NULL)
 		status = ctx->failure;
 	else
-		status = crm_canonical_order(ctx, data->columns, d, data->weights, n, data->order,
-									 data->column_order);
+		status = check_values(ctx, data, data->mean); /* for the moment, it is free */
 	if (status == CRM_OK)
-		status = crm_canonical_permute(ctx, data->columns, d, data->weights, n, data->order);
-	if (status == CRM_OK)
+		status = crm_canonical_arrange(ctx, data->columns, d, data->weights, n, data->order,
+									   data->column_order);
+	for (int f = 0; f < d && status == CRM_OK; f++)
 	{
-		for (int f = 0; f < d; f++)
-		{
-			double least, most;
-
-			data->x[f] = data->columns[data->column_order[f]];
-			(void) find_range(data->x[f], n, &least, &most);
-			data->reach[f] = n > 0 ? fmax(fabs(least), fabs(most)) : 0.0;
-		}
-		status = summarise(ctx, data);
+		data->x[f] = data->columns[data->column_order[f]];
+		data->reach[f] = data->mean[data->column_order[f]];
 	}
+	if (status == CRM_OK)
+		status = summarise(ctx, data);
 	if (status != CRM_OK)
 		crm_kmeans_data_free(ctx, data);
 	return status;

@@ -250,3 +250,40 @@ crm_kmeans_nearest_sum_roots(const double *weights, double *squares, size_t n)
 	}
 	return crm_kmeans_nearest_sum(weights, squares, n);
 }
+
+/* Widen a range by n values; false when one of them is not finite. */
+CRM_CLONES bool
+crm_kmeans_nearest_range(const double *values, size_t n, double *least, double *most)
+{
+	CrmLanes low = CRM_LANES_OF(*least), high = CRM_LANES_OF(*most);
+	CrmLaneBits is_odd = {0};
+	double lows[CRM_LANES], highs[CRM_LANES];
+	int64_t odd[CRM_LANES];
+	bool is_finite = true;
+	size_t i = 0;
+
+	for (; i + CRM_LANES <= n; i += CRM_LANES)
+	{
+		CrmLanes x = CRM_LANES_LOAD(values + i);
+
+		is_odd |= (CrmLaneBits) (x - x != (CrmLanes){0});
+		low = CRM_LANES_CHOOSE(x < low, x, low);
+		high = CRM_LANES_CHOOSE(x > high, x, high);
+	}
+	CRM_LANES_STORE(lows, low);
+	CRM_LANES_STORE(highs, high);
+	*(CrmLaneBitsAt *) odd = is_odd;
+	for (int l = 0; l < CRM_LANES; l++)
+	{
+		*least = lows[l] < *least ? lows[l] : *least;
+		*most = highs[l] > *most ? highs[l] : *most;
+		is_finite &= odd[l] == 0;
+	}
+	for (; i < n; i++)
+	{
+		*least = values[i] < *least ? values[i] : *least;
+		*most = values[i] > *most ? values[i] : *most;
+		is_finite &= values[i] - values[i] == 0.0;
+	}
+	return is_finite;
+}

@@ -14,6 +14,7 @@
 #ifndef CRM_KERNEL_KMEANS_NEAREST_H
 #define CRM_KERNEL_KMEANS_NEAREST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@ extern void crm_kmeans_nearest_squares(const double *const *x, int d, size_t fir
 									   const double *centre, double *squares);
 extern double crm_kmeans_nearest_sum(const double *weights, const double *values, size_t n);
 extern double crm_kmeans_nearest_sum_roots(const double *weights, double *squares, size_t n);
+extern bool crm_kmeans_nearest_range(const double *values, size_t n, double *least, double *most);
 
 /* Give the squared distance of a row in an array to a centre. */
 static inline double

@@ -45,6 +45,7 @@ typedef struct RuleReader
 {
 	CrmLabelRules *rules;
 	MemoryContext keep;
+	const char *see;
 	int32 last_priority;
 } RuleReader;
 
@@ -67,7 +68,7 @@ crm_labels_default(CrmLabelRules *rules)
 
 /* Take the bounds of a rule from the columns after priority and label; NULL is no bound. */
 static void
-read_bounds(TupleTableSlot *slot, CrmLabelRule *rule)
+read_bounds(TupleTableSlot *slot, CrmLabelRule *rule, const char *see)
 {
 	for (int r = 0; r < CRM_ROLES; r++)
 	{
@@ -81,7 +82,7 @@ read_bounds(TupleTableSlot *slot, CrmLabelRule *rule)
 					errmsg("label rule \"%s\" has %s from %g to %g", text_to_cstring(rule->label),
 						   role_words[r], rule->low[r], rule->high[r]),
 					errdetail("A rule holds from low up to, but without, high; null is no bound."),
-					errhint("See SELECT * FROM crm.kmeans_labels()."));
+					errhint("See SELECT * FROM %s.", see));
 	}
 }
 
@@ -98,7 +99,7 @@ read_rule(TupleTableSlot *slot, void *arg)
 		ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				errmsg("label rules must have a priority and a label"),
 				errdetail("Rule %d has a null.", rules->n + 1),
-				errhint("See SELECT * FROM crm.kmeans_labels()."));
+				errhint("See SELECT * FROM %s.", reader->see));
 	if (rules->n > 0 && priority == reader->last_priority)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("two label rules have priority %d", priority),
@@ -112,7 +113,7 @@ read_rule(TupleTableSlot *slot, void *arg)
 	else if ((rules->n & (rules->n - 1)) == 0)
 		rules->rule = repalloc(rules->rule, 2 * rules->n * sizeof(CrmLabelRule));
 	rules->rule[rules->n].label = DatumGetTextPCopy(slot->tts_values[1]);
-	read_bounds(slot, &rules->rule[rules->n]);
+	read_bounds(slot, &rules->rule[rules->n], reader->see);
 	rules->n++;
 	MemoryContextSwitchTo(caller);
 }
@@ -127,11 +128,14 @@ holds_all(const CrmLabelRule *rule)
 	return true;
 }
 
-/* Read the caller's rules from a table, a view or a query. */
+/*
+ * Read the caller's rules from a table, a view or a query. Errors send to the function `see`, which
+ * shows the customary rules.
+ */
 void
-crm_labels_read(CrmLabelRules *rules, const char *source)
+crm_labels_read(CrmLabelRules *rules, const char *source, const char *see)
 {
-	RuleReader reader = {.rules = rules, .keep = CurrentMemoryContext};
+	RuleReader reader = {.rules = rules, .keep = CurrentMemoryContext, .see = see};
 	CrmQuery query;
 
 	rules->n = 0;
@@ -148,8 +152,7 @@ crm_labels_read(CrmLabelRules *rules, const char *source)
 	crm_source_close();
 	if (rules->n == 0)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("argument \"labels\" gives no rule"),
-				errhint("See SELECT * FROM crm.kmeans_labels()."));
+				errmsg("argument \"labels\" gives no rule"), errhint("See SELECT * FROM %s.", see));
 	if (!holds_all(&rules->rule[rules->n - 1]))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("the last label rule does not fit everything"),

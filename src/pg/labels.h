@@ -33,7 +33,7 @@ typedef struct CrmLabelRules
 } CrmLabelRules;
 
 extern void crm_labels_default(CrmLabelRules *rules);
-extern void crm_labels_read(CrmLabelRules *rules, const char *source);
+extern void crm_labels_read(CrmLabelRules *rules, const char *source, const char *see);
 extern text *crm_labels_find(const CrmLabelRules *rules, const double *z);
 extern void crm_labels_roles(char **names, int n, int *role);
 

@@ -42,7 +42,7 @@ SELECT customer_id, cluster, label, round(distance::numeric, 9), second_cluster,
 SELECT cluster, label, size, round(share::numeric, 9), feature, round(centroid::numeric, 9), round(standard_deviation::numeric, 9), round(z::numeric, 9), round(inertia::numeric, 9), round(silhouette::numeric, 9), round(davies_bouldin::numeric, 9), round(calinski_harabasz::numeric, 6), converged, k
 FROM crm.kmeans_clusters('customer', features => '{monetary, frequency, recency}', k => 3);
 SELECT k, round(inertia::numeric, 9), round(silhouette::numeric, 9), round(davies_bouldin::numeric, 9), round(calinski_harabasz::numeric, 6), stability BETWEEN 0.5 AND 1, chosen
-FROM crm.kmeans_select_k('customer', features => '{monetary, frequency, recency}', k_max => 5);
+FROM crm.kmeans_select_k('customer', features => '{monetary, frequency, recency}', k_max => 3);
 SELECT k, chosen FROM crm.kmeans_select_k('customer', features => '{monetary, frequency, recency}', k => 4);
 SELECT * FROM crm.kmeans_labels();
 

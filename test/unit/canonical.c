@@ -53,8 +53,8 @@ arranged(double *const *columns, int d, const double *weights, bool is_shuffled)
 		free(copied_weights);
 		copied_weights = NULL;
 	}
-	if (crm_canonical_order(ctx, copy, d, copied_weights, ROWS, order, column_order) != CRM_OK ||
-		crm_canonical_permute(ctx, copy, d, copied_weights, ROWS, order) != CRM_OK || tap.live != 0)
+	if (crm_canonical_arrange(ctx, copy, d, copied_weights, ROWS, order, column_order) != CRM_OK ||
+		tap.live != 0)
 		result = draw();
 	for (int f = 0; f < d; f++)
 		result = digest(result, copy[column_order[f]], ROWS * sizeof(double));
@@ -96,14 +96,14 @@ test_invariance(void)
 		free(columns[f]);
 }
 
-/* The order is a permutation, and minus zero is zero. */
+/* The order is a permutation, the rows go where it says, and minus zero is zero. */
 static void
 test_permutation(void)
 {
-	static double x[ROWS], y[ROWS];
+	static double x[ROWS], y[ROWS], copy[2][ROWS];
 	static uint32_t order[ROWS], again[ROWS];
 	static bool seen[ROWS];
-	double *columns[] = {x, y};
+	double *columns[] = {copy[0], copy[1]};
 	int column_order[2];
 	bool passed = true;
 	TapContext tap;
@@ -111,22 +111,26 @@ test_permutation(void)
 
 	for (size_t i = 0; i < ROWS; i++)
 	{
-		x[i] = draw_uniform();
-		y[i] = i % 2 == 0 ? 0.0 : draw_uniform();
+		copy[0][i] = x[i] = draw_uniform();
+		copy[1][i] = y[i] = i % 2 == 0 ? 0.0 : draw_uniform();
 	}
-	(void) crm_canonical_order(ctx, columns, 2, NULL, ROWS, order, column_order);
+	(void) crm_canonical_arrange(ctx, columns, 2, NULL, ROWS, order, column_order);
 	for (size_t i = 0; i < ROWS; i++)
 	{
 		passed &= order[i] < ROWS && !seen[order[i]];
+		passed &= copy[0][i] == x[order[i]] && copy[1][i] == y[order[i]];
 		seen[order[i]] = true;
-		y[i] = i % 2 == 0 ? -0.0 : y[i];
 	}
-	ok(passed, "the order is a permutation of the rows");
-	(void) crm_canonical_order(ctx, columns, 2, NULL, ROWS, again, column_order);
+	ok(passed, "the order is a permutation, and the rows follow it");
+	for (size_t i = 0; i < ROWS; i++)
+	{
+		copy[0][i] = x[i];
+		copy[1][i] = i % 2 == 0 ? -0.0 : y[i];
+	}
+	(void) crm_canonical_arrange(ctx, columns, 2, NULL, ROWS, again, column_order);
 	ok(memcmp(order, again, sizeof order) == 0, "minus zero is zero");
 	for (size_t n = 0; n < 3; n++)
-		passed &= crm_canonical_order(ctx, columns, 2, NULL, n, order, column_order) == CRM_OK &&
-				  crm_canonical_permute(ctx, columns, 2, NULL, n, order) == CRM_OK;
+		passed &= crm_canonical_arrange(ctx, columns, 2, NULL, n, order, column_order) == CRM_OK;
 	ok(passed, "no row, one, two");
 	is_clean(&tap, "ordering");
 }
@@ -153,9 +157,9 @@ test_sample(void)
 	for (size_t i = 0, at = 0; i < 5; i++)
 		for (size_t copy = 0; copy < 1000 * (i + 1); copy++)
 			x[at++] = (double) i;
-	(void) crm_canonical_order(tap_context(&tap), columns, 1, NULL, N, order, column_order);
+	(void) crm_canonical_arrange(tap_context(&tap), columns, 1, NULL, N, order, column_order);
 	for (size_t i = 0; i < SAMPLE; i++)
-		counts[(int) x[order[i]]]++;
+		counts[(int) x[i]]++;
 	for (int i = 0; i < 5; i++)
 	{
 		double share = (i + 1) / 15.0, sd = sqrt(SAMPLE * share * (1 - share) * 0.9);
@@ -168,6 +172,7 @@ test_sample(void)
 static void
 test_failures(void)
 {
+	static const size_t limits[] = {8 * ROWS - 1, 8 * ROWS + 31, 12 * ROWS + 31};
 	static double x[ROWS], y[ROWS];
 	static uint32_t order[ROWS];
 	double *columns[] = {x, y};
@@ -181,13 +186,13 @@ test_failures(void)
 		CrmCtx *ctx = tap_context(&tap);
 
 		tap.fail_at = at;
-		failed &= crm_canonical_order(ctx, columns, 2, NULL, ROWS, order, column_order) ==
+		failed &= crm_canonical_arrange(ctx, columns, 2, NULL, ROWS, order, column_order) ==
 					  CRM_NO_MEMORY &&
 				  tap.live == 0;
 		ctx = tap_context(&tap);
-		ctx->limit = at == 1 ? 8 * ROWS - 1 : at == 2 ? 8 * ROWS + 31 : 12 * ROWS + 31;
+		ctx->limit = limits[at - 1];
 		limited &=
-			crm_canonical_order(ctx, columns, 2, NULL, ROWS, order, column_order) == CRM_LIMIT &&
+			crm_canonical_arrange(ctx, columns, 2, NULL, ROWS, order, column_order) == CRM_LIMIT &&
 			tap.live == 0;
 	}
 	ok(failed, "an allocation that fails is CRM_NO_MEMORY, without a leak");
@@ -200,9 +205,7 @@ test_failures(void)
 		for (size_t i = 0; i < ROWS; i++) /* columns alike, rows alike: every road is taken */
 			x[i] = y[ROWS - 1 - i] = (double) (i / 10);
 		tap.abort_at = at;
-		status = crm_canonical_order(ctx, columns, 2, NULL, ROWS, order, column_order);
-		if (status == CRM_OK)
-			status = crm_canonical_permute(ctx, columns, 2, NULL, ROWS, order);
+		status = crm_canonical_arrange(ctx, columns, 2, NULL, ROWS, order, column_order);
 		aborted &= tap.live == 0 && (status == CRM_OK || status == CRM_ABORTED);
 	}
 	ok(aborted && status == CRM_OK, "a cancel at any poll is CRM_ABORTED, without a leak");

@@ -166,6 +166,36 @@ test_sums(void)
 }
 
 static void
+test_range(void)
+{
+	static const double odd[] = {NAN, INFINITY, -INFINITY};
+	bool passed = true, found = true;
+
+	for (size_t n = 0; n < 50; n++)
+	{
+		double x[50], low = 3, high = -3, least = 3, most = -3;
+
+		for (size_t i = 0; i < n; i++)
+		{
+			x[i] = 20 * draw_uniform() - 10;
+			low = fmin(low, x[i]);
+			high = fmax(high, x[i]);
+		}
+		passed &= crm_kmeans_nearest_range(x, n, &least, &most) && least == low && most == high;
+		for (size_t i = 0; i < n; i++)
+		{
+			double kept = x[i];
+
+			x[i] = odd[i % 3];
+			found &= !crm_kmeans_nearest_range(x, n, &least, &most);
+			x[i] = kept;
+		}
+	}
+	ok(passed, "ranges");
+	ok(found, "a value that is not finite is found anywhere");
+}
+
+static void
 test_roots(void)
 {
 	bool close = true, low = true;
@@ -227,6 +257,7 @@ main(void)
 	test_tile();
 	test_gather();
 	test_sums();
+	test_range();
 	test_roots();
 	test_slack();
 	return tap_done();

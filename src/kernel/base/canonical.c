@@ -3,6 +3,7 @@
  */
 #include "kernel/base/canonical.h"
 
+#include "kernel/base/lanes.h"
 #include "kernel/base/order.h"
 #include "kernel/base/table.h"
 
@@ -22,26 +23,77 @@ mix_value(double value)
 	return crm_mix64(bits);
 }
 
-/* Sum the mixed values of a column; with hashes, each mixed with its row's hash once more. */
+/* Mix eight lanes as crm_mix64 does one word. */
+#define MIX_LANES(x)                                                                               \
+	do                                                                                             \
+	{                                                                                              \
+		(x) ^= (x) >> 33;                                                                          \
+		(x) *= UINT64_C(0xff51afd7ed558ccd);                                                       \
+		(x) ^= (x) >> 33;                                                                          \
+		(x) *= UINT64_C(0xc4ceb9fe1a85ec53);                                                       \
+		(x) ^= (x) >> 33;                                                                          \
+	} while (0)
+
+/* Add up the mixed values of a column; with hashes, each mixed with its row's hash once more. */
+static CRM_CLONES uint64_t
+sum_values(const double *column, const uint64_t *hash, size_t n)
+{
+	CrmLaneWords sums = {0};
+	uint64_t lane[CRM_LANES], sum = 0;
+	size_t i = 0;
+
+	for (; i + CRM_LANES <= n; i += CRM_LANES)
+	{
+		CrmLaneWords word = (CrmLaneWords) (CRM_LANES_LOAD(column + i) + 0.0);
+
+		MIX_LANES(word);
+		if (hash != NULL)
+		{
+			word ^= *(const CrmLaneWordsAt *) (hash + i);
+			MIX_LANES(word);
+		}
+		sums += word;
+	}
+	*(CrmLaneWordsAt *) lane = sums;
+	for (int l = 0; l < CRM_LANES; l++)
+		sum += lane[l];
+	for (; i < n; i++)
+		sum += hash != NULL ? crm_mix64(hash[i] ^ mix_value(column[i])) : mix_value(column[i]);
+	return sum;
+}
+
+/* Add the mixed values of a column, mixed with its key once more, to the hashes of n rows. */
+static CRM_CLONES void
+add_column(const double *column, uint64_t key, size_t n, uint64_t *hash)
+{
+	size_t i = 0;
+
+	for (; i + CRM_LANES <= n; i += CRM_LANES)
+	{
+		CrmLaneWords word = (CrmLaneWords) (CRM_LANES_LOAD(column + i) + 0.0);
+
+		MIX_LANES(word);
+		word ^= key;
+		MIX_LANES(word);
+		*(CrmLaneWordsAt *) (hash + i) += word;
+	}
+	for (; i < n; i++)
+		hash[i] += crm_mix64(key ^ mix_value(column[i]));
+}
+
+/* Sum a column up as sum_values, letting the host stop it. */
 static CrmStatus
 sum_column(CrmCtx *ctx, const double *column, const uint64_t *hash, size_t n, uint64_t *id)
 {
-	uint64_t sum = 0;
-
+	*id = 0;
 	for (size_t first = 0; first < n; first += POLL_EVERY)
 	{
-		size_t end = n - first > POLL_EVERY ? first + POLL_EVERY : n;
+		size_t count = n - first > POLL_EVERY ? POLL_EVERY : n - first;
 
-		if (hash == NULL)
-			for (size_t i = first; i < end; i++)
-				sum += mix_value(column[i]);
-		else
-			for (size_t i = first; i < end; i++)
-				sum += crm_mix64(hash[i] ^ mix_value(column[i]));
+		*id += sum_values(column + first, hash != NULL ? hash + first : NULL, count);
 		if (crm_poll(ctx))
 			return CRM_ABORTED;
 	}
-	*id = sum;
 	return CRM_OK;
 }
 
@@ -50,25 +102,19 @@ static CrmStatus
 hash_rows(CrmCtx *ctx, double *const *columns, int d, const uint64_t *key, const double *weights,
 		  size_t n, uint64_t *hash)
 {
-	uint64_t weight_key = crm_mix64(0);
-
 	for (size_t first = 0; first < n; first += SLICE)
 	{
-		size_t end = n - first > SLICE ? first + SLICE : n;
+		size_t count = n - first > SLICE ? SLICE : n - first;
 
-		memset(hash + first, 0, (end - first) * sizeof(uint64_t));
+		memset(hash + first, 0, count * sizeof(uint64_t));
 		for (int j = 0; j < d; j++)
 		{
-			const double *column = columns[j];
-
-			for (size_t i = first; i < end; i++)
-				hash[i] += crm_mix64(key[j] ^ mix_value(column[i]));
+			add_column(columns[j] + first, key[j], count, hash + first);
 			if (j % 64 == 0 && crm_poll(ctx))
 				return CRM_ABORTED;
 		}
 		if (weights != NULL)
-			for (size_t i = first; i < end; i++)
-				hash[i] += crm_mix64(weight_key ^ mix_value(weights[i]));
+			add_column(weights + first, crm_mix64(0), count, hash + first);
 	}
 	return CRM_OK;
 }
@@ -162,33 +208,6 @@ order_rows(CrmCtx *ctx, uint64_t *hash, size_t n, uint32_t *order)
 	return status;
 }
 
-/*
- * Give the canonical order of n rows and d columns of finite values: order[n] receives the row that
- * stands at each position, column_order[d] the column. weights, or NULL, is one more value of a
- * row. Takes 12 bytes a row and 16 a column for the time. CRM_LIMIT, CRM_NO_MEMORY, CRM_ABORTED;
- * CRM_DOMAIN for too many rows.
- */
-CrmStatus
-crm_canonical_order(CrmCtx *ctx, double *const *columns, int d, const double *weights, size_t n,
-					uint32_t *order, int *column_order)
-{
-	uint64_t *hash = crm_allocate(ctx, n, sizeof(uint64_t));
-	uint64_t *ids = crm_allocate(ctx, d, 2 * sizeof(uint64_t));
-	CrmStatus status;
-
-	if (hash == NULL || ids == NULL)
-		status = ctx->failure;
-	else
-		status = order_columns(ctx, columns, d, weights, n, column_order, ids, ids + d, hash);
-	if (status == CRM_OK)
-		status = hash_rows(ctx, columns, d, ids, weights, n, hash);
-	if (status == CRM_OK)
-		status = order_rows(ctx, hash, n, order);
-	crm_release(ctx, ids, d, 2 * sizeof(uint64_t));
-	crm_release(ctx, hash, n, sizeof(uint64_t));
-	return status;
-}
-
 /* Rearrange one column by way of scratch: position i receives the value of row order[i]. */
 static CrmStatus
 permute(CrmCtx *ctx, double *column, size_t n, const uint32_t *order, double *scratch)
@@ -206,21 +225,45 @@ permute(CrmCtx *ctx, double *column, size_t n, const uint32_t *order, double *sc
 	return CRM_OK;
 }
 
-/*
- * Rearrange the rows of d columns, and of weights unless NULL, into an order. Takes 8 bytes a row
- * for the time. CRM_ABORTED leaves some columns rearranged and others not.
- */
-CrmStatus
-crm_canonical_permute(CrmCtx *ctx, double *const *columns, int d, double *weights, size_t n,
-					  const uint32_t *order)
+/* Order the columns and the rows, then rearrange the rows; hash is room for n, ids for 2 d. */
+static CrmStatus
+arrange(CrmCtx *ctx, double *const *columns, int d, double *weights, size_t n, uint32_t *order,
+		int *column_order, uint64_t *hash, uint64_t *ids)
 {
-	double *scratch = crm_allocate(ctx, n, sizeof(double));
-	CrmStatus status = scratch != NULL ? CRM_OK : ctx->failure;
+	double *scratch = (double *) (void *) hash; /* once the rows are in order */
+	CrmStatus status = order_columns(ctx, columns, d, weights, n, column_order, ids, ids + d, hash);
 
+	if (status == CRM_OK)
+		status = hash_rows(ctx, columns, d, ids, weights, n, hash);
+	if (status == CRM_OK)
+		status = order_rows(ctx, hash, n, order);
 	for (int j = 0; j < d && status == CRM_OK; j++)
 		status = permute(ctx, columns[j], n, order, scratch);
 	if (weights != NULL && status == CRM_OK)
 		status = permute(ctx, weights, n, order, scratch);
-	crm_release(ctx, scratch, n, sizeof(double));
+	return status;
+}
+
+/*
+ * Rearrange n rows of d columns of finite values into canonical order; weights, or NULL, is one
+ * more value of a row and goes along. order[n] receives the row that stands at each position, and
+ * column_order[d] the order of the columns, which stay where they are. Takes 12 bytes a row and 16
+ * a column for the time. Errors: CRM_LIMIT, CRM_NO_MEMORY; CRM_ABORTED, which may leave some
+ * columns rearranged and others not; CRM_DOMAIN for too many rows.
+ */
+CrmStatus
+crm_canonical_arrange(CrmCtx *ctx, double *const *columns, int d, double *weights, size_t n,
+					  uint32_t *order, int *column_order)
+{
+	uint64_t *hash = crm_allocate(ctx, n, sizeof(uint64_t));
+	uint64_t *ids = crm_allocate(ctx, d, 2 * sizeof(uint64_t));
+	CrmStatus status;
+
+	if (hash == NULL || ids == NULL)
+		status = ctx->failure;
+	else
+		status = arrange(ctx, columns, d, weights, n, order, column_order, hash, ids);
+	crm_release(ctx, ids, d, 2 * sizeof(uint64_t));
+	crm_release(ctx, hash, n, sizeof(uint64_t));
 	return status;
 }

@@ -23,10 +23,7 @@
 
 #include "kernel/base/context.h"
 
-extern CrmStatus crm_canonical_order(CrmCtx *ctx, double *const *columns, int d,
-									 const double *weights, size_t n, uint32_t *order,
-									 int *column_order);
-extern CrmStatus crm_canonical_permute(CrmCtx *ctx, double *const *columns, int d, double *weights,
-									   size_t n, const uint32_t *order);
+extern CrmStatus crm_canonical_arrange(CrmCtx *ctx, double *const *columns, int d, double *weights,
+									   size_t n, uint32_t *order, int *column_order);
 
 #endif

@@ -23,10 +23,12 @@
 
 typedef double CrmLanes __attribute__((vector_size(64)));
 typedef int64_t CrmLaneBits __attribute__((vector_size(64)));
+typedef uint64_t CrmLaneWords __attribute__((vector_size(64)));
 
 /* The same in memory: an array of doubles, aligned as doubles are. */
 typedef double CrmLanesAt __attribute__((vector_size(64), aligned(8), may_alias));
 typedef int64_t CrmLaneBitsAt __attribute__((vector_size(64), aligned(8), may_alias));
+typedef uint64_t CrmLaneWordsAt __attribute__((vector_size(64), aligned(8), may_alias));
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__) &&       \
 	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

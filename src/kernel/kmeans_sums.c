@@ -1,7 +1,8 @@
 /*
  * kmeans_sums.c: sums that rows enter and leave; see kmeans_sums.h.
  *
- * The terms of a row lie side by side in lanes, so a row costs a few instructions for eight columns.
+ * The terms of a row lie side by side in lanes, so a row costs a few instructions for eight
+ * columns.
  */
 #include "kernel/kmeans_sums.h"
 
@@ -118,8 +119,8 @@ move_lanes(double *parts, size_t stride, const double *split, const double *valu
 }
 
 /*
- * Make at most CRM_SUMS_MOVES moves, in their order. Their rows are rows of a tile, which lies in the
- * cache, or with NULL of the data.
+ * Make at most CRM_SUMS_MOVES moves, in their order. Their rows are rows of a tile, which lies in
+ * the cache, or with NULL of the data.
  */
 void
 crm_kmeans_sums_move(CrmKmeansSums *sums, const double *tile, const CrmKmeansMove *moves, size_t n)

@@ -52,6 +52,22 @@ block_rows(const CrmKmeansUrn *urn, size_t b, size_t *first)
 	return n - *first > BLOCK ? BLOCK : n - *first;
 }
 
+/* Set all shares; the sums are left as they are. */
+static CrmStatus
+set_shares(CrmKmeansUrn *urn, double share)
+{
+	for (size_t b = 0; b < urn->n_blocks; b++)
+	{
+		size_t first, count = block_rows(urn, b, &first);
+
+		for (size_t i = first; i < first + count; i++)
+			urn->share[i] = share;
+		if (crm_kmeans_lloyd_is_stopped(urn->lloyd, count))
+			return CRM_ABORTED;
+	}
+	return CRM_OK;
+}
+
 /* Make an urn in which every row has share 1; it uses up the bounds. */
 CrmStatus
 crm_kmeans_urn_begin(CrmKmeansUrn *urn, CrmLloyd *lloyd)
@@ -62,9 +78,7 @@ crm_kmeans_urn_begin(CrmKmeansUrn *urn, CrmLloyd *lloyd)
 	if ((urn->block = crm_allocate(lloyd->ctx, urn->n_blocks, sizeof(double))) == NULL)
 		return lloyd->ctx->failure;
 	lloyd->is_loose = true;
-	for (size_t i = 0; i < n; i++)
-		urn->share[i] = 1.0;
-	return crm_kmeans_urn_fill(urn);
+	return set_shares(urn, 1.0) == CRM_OK ? crm_kmeans_urn_fill(urn) : CRM_ABORTED;
 }
 
 /* Sum the shares, after the caller has set them. */
@@ -195,9 +209,9 @@ seed_plusplus(CrmKmeansUrn *urn, int k, CrmRng *rng)
 	CrmStatus status;
 
 	copy_row(lloyd->data, crm_kmeans_urn_draw(urn, rng), lloyd->centres);
-	for (size_t i = 0; i < lloyd->data->n; i++)
-		urn->share[i] = INFINITY;
-	status = crm_kmeans_urn_approach(urn, lloyd->centres);
+	status = set_shares(urn, INFINITY);
+	if (status == CRM_OK)
+		status = crm_kmeans_urn_approach(urn, lloyd->centres);
 	for (lloyd->k = 1; lloyd->k < k && urn->total > 0.0 && status == CRM_OK; lloyd->k++)
 	{
 		double *centre = lloyd->centres + (size_t) lloyd->k * d;

@@ -170,14 +170,16 @@ order_columns(CrmCtx *ctx, double *const *columns, int d, const double *weights,
 }
 
 /* Give the m-th copy of a row a hash of its own; tell whether there was any. */
-static bool
-scatter_copies(uint64_t *hash, const uint32_t *order, size_t n)
+static CrmStatus
+scatter_copies(CrmCtx *ctx, uint64_t *hash, const uint32_t *order, size_t n, bool *has_copies)
 {
-	bool has_copies = false;
 	uint64_t first = n > 0 ? hash[order[0]] : 0, copy = 0;
 
+	*has_copies = false;
 	for (size_t i = 1; i < n; i++)
 	{
+		if (i % POLL_EVERY == 0 && crm_poll(ctx))
+			return CRM_ABORTED;
 		if (hash[order[i]] != first)
 		{
 			first = hash[order[i]];
@@ -185,9 +187,9 @@ scatter_copies(uint64_t *hash, const uint32_t *order, size_t n)
 			continue;
 		}
 		hash[order[i]] = crm_mix64(first + ++copy);
-		has_copies = true;
+		*has_copies = true;
 	}
-	return has_copies;
+	return CRM_OK;
 }
 
 /* Order the rows by hash. */
@@ -195,6 +197,7 @@ static CrmStatus
 order_rows(CrmCtx *ctx, uint64_t *hash, size_t n, uint32_t *order)
 {
 	uint32_t *scratch = crm_allocate(ctx, n, sizeof(uint32_t));
+	bool has_copies = false;
 	CrmStatus status;
 
 	if (scratch == NULL)
@@ -202,7 +205,9 @@ order_rows(CrmCtx *ctx, uint64_t *hash, size_t n, uint32_t *order)
 	for (size_t i = 0; i < n; i++)
 		order[i] = (uint32_t) i;
 	status = crm_radix_sort_hashes(ctx, hash, order, scratch, n);
-	if (status == CRM_OK && scatter_copies(hash, order, n))
+	if (status == CRM_OK)
+		status = scatter_copies(ctx, hash, order, n, &has_copies);
+	if (status == CRM_OK && has_copies)
 		status = crm_radix_sort_hashes(ctx, hash, order, scratch, n);
 	crm_release(ctx, scratch, n, sizeof(uint32_t));
 	return status;

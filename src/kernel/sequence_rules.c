@@ -157,12 +157,16 @@ static CrmStatus
 list_rules(CrmCtx *ctx, const CrmSequenceModel *model, const uint32_t *order, const uint32_t *tail,
 		   double min_confidence, CrmSequenceRules *found)
 {
-	size_t n = 0;
+	size_t n = 0, work = 0;
 
 	for (size_t i = 0; i + 1 < model->n; i++)
 	{
-		if (i % (POLL_EVERY / 256) == 0 && crm_poll(ctx))
+		size_t length = model->patterns[order[i]].length;
+
+		work += 1 + length * length;
+		if (work >= POLL_EVERY && crm_poll(ctx))
 			return CRM_ABORTED;
+		work %= POLL_EVERY;
 		n += split(model, tail, order[i], min_confidence,
 				   found->rules != NULL ? found->rules + n : NULL);
 	}

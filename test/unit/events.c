@@ -146,6 +146,9 @@ test_adversary(void)
 		events[i] = (CrmEvent){0, 0, (uint32_t) i};
 		value[i] = INT64_MAX;
 	}
+	value[0] = 1; /* so that the input is seen not to be in order */
+	value[1] = 0;
+	adversary_decided = 2;
 	adversary_value = value;
 	passed &= adversary_sort(ctx, events, n) == CRM_OK;
 	ok(passed && adversary_comparisons < 100 * n, "against the adversary %zu comparisons a record",

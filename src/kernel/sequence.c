@@ -5,13 +5,13 @@
  * occurrence of P may end, `start` is the latest event on which such a one may begin. More need not
  * be kept:
  *
- *   - what may follow depends on the end alone (gaps, contiguity) and, for the window, on the start,
- *     of which the latest is best; so it is for the fastest occurrence.
+ *   - what may follow depends on the end alone (gaps, contiguity) and, for the window, on the
+ *     start, of which the latest is best; so it is for the fastest occurrence.
  *   - ordered by end, a customer's starts never fall. For one event start = end. An event p extends
- *     the entries whose ends lie in [t(p) - max_gap, t(p) - min_gap]; as starts never fall, the last
- *     of them is the best, and if that one is too far back for max_gap, all are. This last entry
- *     moves on with p, and so does its start. An entry that the window, the contiguity or the step
- *     refuses is taken out; what remains still never falls.
+ *     the entries whose ends lie in [t(p) - max_gap, t(p) - min_gap]; as starts never fall, the
+ *     last of them is the best, and if that one is too far back for max_gap, all are. This last
+ *     entry moves on with p, and so does its start. An entry that the window, the contiguity or the
+ *     step refuses is taken out; what remains still never falls.
  *
  * So all occurrences are followed, as max_gap demands (the first alone would not do), and an
  * extension costs one walk over each customer's later events, whatever the constraints.

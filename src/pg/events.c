@@ -1,7 +1,7 @@
 /*
- * events.c: a source of events becomes sorted records. A record takes 16 bytes and is sorted where it
- * lies; a customer's key takes about 32 bytes while the source is read. Rows beyond the budget are
- * counted, for an error that tells the true need.
+ * events.c: a source of events becomes sorted records. A record takes 16 bytes and is sorted where
+ * it lies; a customer's key takes about 32 bytes while the source is read. Rows beyond the budget
+ * are counted, for an error that tells the true need.
  */
 #include "pg/events.h"
 
@@ -281,7 +281,7 @@ crm_events_read(const CrmEventsRequest *request, CrmRun *run)
 
 	state->memory = memory;
 	state->ctx = ctx;
-	run->value = "occurred_at or event";
+	run->value = "time or event";
 	crm_source_open();
 	query = crm_source_prepare(psprintf("SELECT %s FROM (%s\n) q", crm_contract_events.typed,
 										crm_source_select(request->source, &crm_contract_events)),

@@ -1,6 +1,6 @@
 /*
- * sequence.c: unit tests of the miner of sequential patterns: against the definition on thousands of
- * small random databases, and the printed results of the textbooks.
+ * sequence.c: unit tests of the miner of sequential patterns: against the definition on thousands
+ * of small random databases, and the printed results of the textbooks.
  */
 #include "sequences.h"
 

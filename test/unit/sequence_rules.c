@@ -1,6 +1,6 @@
 /*
- * sequence_rules.c: unit tests of the order of patterns and of sequence rules, against all splits of
- * all patterns counted by the definition.
+ * sequence_rules.c: unit tests of the order of patterns and of sequence rules, against all splits
+ * of all patterns counted by the definition.
  */
 #include "sequences.h"
 

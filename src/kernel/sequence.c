@@ -29,6 +29,7 @@
 #include "kernel/base/order.h"
 
 #define POLL_EVERY ((size_t) 1 << 18) /* steps between two polls, a power of two */
+#define PREFETCH   16                 /* entries ahead */
 #define NONE       CRM_SEQUENCE_NONE
 
 /* Positions of the last and first event of an occurrence. */
@@ -74,11 +75,15 @@ typedef struct Miner
 	size_t work;
 } Miner;
 
-/* Count a step of work; true when the host asks to stop. */
+/* Count steps of work; true when the host asks to stop. */
 static inline bool
-is_stopped(Miner *miner)
+is_stopped(Miner *miner, size_t steps)
 {
-	return (++miner->work & (POLL_EVERY - 1)) == 0 && crm_poll(miner->ctx);
+	miner->work += steps;
+	if (miner->work < POLL_EVERY)
+		return false;
+	miner->work = 0;
+	return crm_poll(miner->ctx);
 }
 
 /* ---- occurrences ------------------------------------------------------------------------- */
@@ -120,12 +125,20 @@ sweep_all(Miner *miner)
 
 	for (uint32_t i = 0; i < data->n; i++)
 	{
-		if (is_stopped(miner))
+		if (is_stopped(miner, 1))
 			return CRM_ABORTED;
 		if (data->events[i].label != NONE)
 			meet(miner, 2 * data->events[i].label, i, i);
 	}
 	return CRM_OK;
+}
+
+/* Let the processor fetch the events of entries that are soon to be swept. */
+static inline void
+prefetch(const CrmEvent *events, const Entry *entries, size_t n, size_t i)
+{
+	if (i + PREFETCH < n)
+		__builtin_prefetch(&events[entries[i + PREFETCH].end]);
 }
 
 /* Meet the events that join the last step: later items of the same moment. */
@@ -137,11 +150,13 @@ sweep_same(Miner *miner, const Entry *entries, size_t n)
 	for (size_t i = 0; i < n; i++)
 	{
 		const CrmEvent *last = &events[entries[i].end];
-		uint32_t limit = miner->data->start[last->customer + 1];
 
-		for (uint32_t p = entries[i].end + 1; p < limit && events[p].time == last->time; p++)
+		prefetch(events, entries, n, i);
+		for (uint32_t p = entries[i].end + 1; p < miner->data->n && events[p].time == last->time &&
+											  events[p].customer == last->customer;
+			 p++)
 		{
-			if (is_stopped(miner))
+			if (is_stopped(miner, 1))
 				return CRM_ABORTED;
 			if (events[p].label != NONE)
 				meet(miner, 2 * events[p].label + 1, p, entries[i].start);
@@ -150,58 +165,94 @@ sweep_same(Miner *miner, const Entry *entries, size_t n)
 	return CRM_OK;
 }
 
-/* Tell whether event p comes too late after an entry. before: the last event of the moment before
- * that of p, if known to be one of the customer's. */
-static inline bool
-is_too_late(const Miner *miner, const Entry *entry, uint32_t p, uint32_t before)
+/* Give a time so much later, or the last there is. */
+static inline int64_t
+later(int64_t time, uint64_t by)
 {
-	const CrmEvent *events = miner->data->events;
-	const CrmSequenceParam *param = miner->param;
+	uint64_t room = (uint64_t) INT64_MAX - (uint64_t) time;
 
-	return crm_event_span(&events[entry->end], &events[p]) > param->max_gap ||
-		   crm_event_span(&events[entry->start], &events[p]) > param->window ||
-		   (param->contiguous &&
-			(before == NONE || events[before].time != events[entry->end].time));
+	return by > room ? INT64_MAX : (int64_t) ((uint64_t) time + by);
 }
 
-/* Meet the events that may follow the entries from *at on, of one customer; *at moves past them. */
-static CrmStatus
+/* Tell whether there is an event p, and it is the customer's. */
+static inline bool
+is_of(const CrmSequenceData *data, uint32_t p, uint32_t customer)
+{
+	return p < data->n && data->events[p].customer == customer;
+}
+
+/* Give the last time at which an event may follow an entry, by the gap, the window and, when steps
+ * are contiguous, by the customer's next moment. */
+static inline int64_t
+last_time(const Miner *miner, const Entry *entry)
+{
+	const CrmEvent *events = miner->data->events, *end = &events[entry->end];
+	const CrmSequenceParam *param = miner->param;
+	int64_t last = later(end->time, param->max_gap);
+
+	if (param->window < UINT64_MAX)
+	{
+		int64_t by_window = later(events[entry->start].time, param->window);
+
+		last = by_window < last ? by_window : last;
+	}
+	if (param->contiguous)
+	{
+		uint32_t p = entry->end + 1;
+
+		while (is_of(miner->data, p, end->customer) && events[p].time == end->time)
+			p++;
+		if (is_of(miner->data, p, end->customer) && events[p].time < last)
+			last = events[p].time;
+	}
+	return last;
+}
+
+/*
+ * Meet the events that may follow the entries from *at on, of one customer; *at moves past them. An
+ * event is met for the latest entry that min_gap lets it follow, so each entry has a stretch of
+ * events of its own, which ends where that of the next one begins, or before.
+ */
+static inline CrmStatus
 sweep_customer(Miner *miner, const Entry *entries, size_t n, size_t *at)
 {
 	const CrmEvent *events = miner->data->events;
-	uint32_t limit = miner->data->start[events[entries[*at].end].customer + 1];
-	const Entry *last = NULL; /* the latest that p may follow by min_gap */
-	size_t next = *at;
-	uint32_t before = NONE;
+	uint32_t customer = events[entries[*at].end].customer;
+	uint64_t wait = miner->step;
+	size_t i = *at;
+	uint32_t p = entries[i].end + 1;
+	bool is_last = false;
 
-	for (uint32_t p = entries[*at].end + 1; p < limit; p++)
+	for (; !is_last; i++)
 	{
-		if (is_stopped(miner))
-			return CRM_ABORTED;
-		if (events[p].time != events[p - 1].time)
-			before = p - 1;
-		while (next < n && entries[next].end < p &&
-			   crm_event_span(&events[entries[next].end], &events[p]) >= miner->step)
-			last = &entries[next++];
-		if (last == NULL)
-			continue;
-		if (is_too_late(miner, last, p, before))
+		int64_t time = events[entries[i].end].time;
+		int64_t last = last_time(miner, &entries[i]);
+		uint32_t first;
+
+		prefetch(events, entries, n, i);
+		is_last = i + 1 == n || events[entries[i + 1].end].customer != customer;
+		if (!is_last)
 		{
-			if (next == n || entries[next].end >= limit)
-				break;
-			if (entries[next].end > p) /* what is too late for the last stays so until then */
-			{
-				p = entries[next].end;
-				before = NONE;
-			}
-			continue;
+			int64_t next = later(events[entries[i + 1].end].time, wait - 1);
+
+			last = next < last ? next : last;
 		}
-		if (events[p].label != NONE)
-			meet(miner, 2 * events[p].label, p, last->start);
+		p = p > entries[i].end ? p : entries[i].end + 1;
+		for (first = p;
+			 is_of(miner->data, p, customer) && (uint64_t) events[p].time - (uint64_t) time < wait;
+			 p++)
+			;
+		for (; is_of(miner->data, p, customer) && events[p].time <= last; p++)
+		{
+			if (events[p].label != NONE)
+				meet(miner, 2 * events[p].label, p, entries[i].start);
+			if (((p - first) & (POLL_EVERY - 1)) == POLL_EVERY - 1 && crm_poll(miner->ctx))
+				return CRM_ABORTED;
+		}
+		if (is_stopped(miner, p - first + 1))
+			return CRM_ABORTED;
 	}
-	while (next < n && entries[next].end < limit)
-		next++;
-	*at = next;
+	*at = i;
 	return CRM_OK;
 }
 
@@ -455,7 +506,8 @@ measure(Miner *miner, uint32_t pattern, const Entry *entries, size_t n)
 		const CrmEvent *end = &events[entries[i].end];
 		uint64_t span = crm_event_span(&events[entries[i].start], end);
 
-		if (is_stopped(miner))
+		prefetch(events, entries, n, i);
+		if (is_stopped(miner, 1))
 			return CRM_ABORTED;
 		if (end->customer != last_customer)
 			spans[customers++] = span;

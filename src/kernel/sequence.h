@@ -49,7 +49,6 @@ typedef struct CrmSequenceData
 	CrmEvent *events;     /* the caller's; sorted, without repeats; label is now an item */
 	size_t n;             /* of them */
 	uint32_t n_customers; /* all, those without a frequent event included */
-	uint32_t *start;      /* n_customers + 1: where each customer's events begin */
 	uint32_t n_items;     /* labels that min_count customers have */
 	uint32_t *label;      /* of each item, ascending */
 } CrmSequenceData;

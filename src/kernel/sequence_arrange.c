@@ -83,13 +83,12 @@ number_items(CrmCtx *ctx, CrmSequenceData *data, uint32_t n_labels, uint32_t min
 	return CRM_OK;
 }
 
-/* Replace labels by items, drop repeats and what needs no place, and note each customer's start. */
+/* Replace labels by items, drop repeats and what needs no place. */
 static CrmStatus
 compact(CrmCtx *ctx, CrmSequenceData *data, const uint32_t *item, bool keep_places)
 {
 	CrmEvent *events = data->events;
 	size_t kept = 0;
-	uint32_t customer = 0;
 
 	for (size_t i = 0; i < data->n; i++)
 	{
@@ -100,22 +99,18 @@ compact(CrmCtx *ctx, CrmSequenceData *data, const uint32_t *item, bool keep_plac
 		event.label = item[event.label];
 		if (event.label == CRM_SEQUENCE_NONE && !keep_places)
 			continue;
-		for (; customer <= event.customer; customer++)
-			data->start[customer] = (uint32_t) kept;
-		if (kept == data->start[event.customer] || events[kept - 1].time != event.time ||
-			events[kept - 1].label != event.label)
+		if (kept == 0 || events[kept - 1].customer != event.customer ||
+			events[kept - 1].time != event.time || events[kept - 1].label != event.label)
 			events[kept++] = event;
 	}
-	for (; customer <= data->n_customers; customer++)
-		data->start[customer] = (uint32_t) kept;
 	data->n = kept;
 	return CRM_OK;
 }
 
 /*
  * Make events ready: data has the caller's events, in any order, of customers 0 to n_customers - 1
- * and labels below n_labels; they are rearranged in place, and fewer. start and label are allocated
- * from ctx, for crm_sequence_release.
+ * and labels below n_labels; they are rearranged in place, and fewer. label is allocated from ctx,
+ * for crm_sequence_release.
  * Errors: CRM_LIMIT, CRM_NO_MEMORY, CRM_ABORTED; the events are then in no defined state.
  */
 CrmStatus
@@ -125,7 +120,6 @@ crm_sequence_arrange(CrmCtx *ctx, CrmSequenceData *data, uint32_t n_labels,
 	uint32_t *counts;
 	CrmStatus status;
 
-	data->start = NULL;
 	data->label = NULL;
 	data->n_items = 0;
 	if (data->n > CRM_EVENTS_MOST)
@@ -137,8 +131,7 @@ crm_sequence_arrange(CrmCtx *ctx, CrmSequenceData *data, uint32_t n_labels,
 	if (status != CRM_OK)
 		return status;
 	counts = crm_allocate(ctx, n_labels, sizeof(uint32_t));
-	data->start = crm_allocate(ctx, (size_t) data->n_customers + 1, sizeof(uint32_t));
-	status = counts != NULL && data->start != NULL ? CRM_OK : ctx->failure;
+	status = counts != NULL ? CRM_OK : ctx->failure;
 	if (status == CRM_OK)
 		status = count_customers(ctx, data, n_labels, counts);
 	if (status == CRM_OK)
@@ -155,8 +148,6 @@ crm_sequence_arrange(CrmCtx *ctx, CrmSequenceData *data, uint32_t n_labels,
 void
 crm_sequence_release(CrmCtx *ctx, CrmSequenceData *data)
 {
-	crm_release(ctx, data->start, (size_t) data->n_customers + 1, sizeof(uint32_t));
 	crm_release(ctx, data->label, data->n_items, sizeof(uint32_t));
-	data->start = NULL;
 	data->label = NULL;
 }

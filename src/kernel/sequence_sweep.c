@@ -206,7 +206,7 @@ crm_sequence_sweep_begin(CrmSequenceSweep *sweep, CrmCtx *ctx, const CrmSequence
 
 	*sweep = (CrmSequenceSweep){.ctx = ctx, .data = data, .param = param};
 	sweep->step = param->min_gap > 0 ? param->min_gap : 1;
-	sweep->is_minimal = !param->itemsets && !param->contiguous && param->max_gap == UINT64_MAX;
+	sweep->is_minimal = !param->itemsets && param->max_gap == UINT64_MAX;
 	sweep->slots = crm_allocate(ctx, codes, sizeof(CrmSequenceSlot));
 	if (sweep->slots == NULL)
 		return ctx->failure;

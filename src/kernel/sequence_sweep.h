@@ -16,8 +16,8 @@
  * So all occurrences are followed, as max_gap demands (the first alone would not do), and an
  * extension costs one walk over each customer's later events, whatever the constraints.
  *
- * Where nothing but the start matters (no max_gap, not contiguous, steps of one event) the entries
- * with the same start but a later end are dropped: the earliest can do all that they can.
+ * Without max_gap, in steps of one event, the entries with the same start but a later end are
+ * dropped: the earliest can do all that they can. (Contiguous steps have no two ends for a start.)
  */
 #ifndef CRM_KERNEL_SEQUENCE_SWEEP_H
 #define CRM_KERNEL_SEQUENCE_SWEEP_H

@@ -94,7 +94,7 @@ PG_FUNCTION_INFO_V1(crm_basket_deserialize_1_0);
 Datum
 crm_basket_deserialize_1_0(PG_FUNCTION_ARGS)
 {
-	ArrayType *array = (ArrayType *) PG_GETARG_BYTEA_P(0);
+	ArrayType *array = (ArrayType *) PG_GETARG_BYTEA_P_COPY(0); /* aligned as an array is */
 	ArrayBuildState *state;
 	int16 length;
 	bool by_value;

@@ -60,7 +60,7 @@ crm_baskets_min_count(double min_support, uint32 n)
 	if (min_support > n && min_support > 1)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("min_support is above the number of baskets"),
-				errdetail("Got %.0f, the source has %u baskets.", min_support, n),
+				errdetail("Got %.15g, the source has %u baskets.", min_support, n),
 				errhint("Give a share up to 1, or a count up to %u.", n));
 	if (min_support > 1)
 		return (uint32) min_support;

@@ -7,14 +7,14 @@
 
 #include "kernel/base/table.h"
 
-#define HEADER   3 /* words of a set before its items */
-#define MIN_SLOT 1024
+#define HEADER    3 /* words of a set before its items */
+#define MIN_SLOTS 1024
 
 /* Begin an empty store. */
 void
 crm_rules_store_init(CrmRulesStore *store, CrmCtx *ctx)
 {
-	*store = (CrmRulesStore){.ctx = ctx};
+	*store = (CrmRulesStore){.ctx = ctx, .slots = MIN_SLOTS};
 }
 
 /* Give back all memory; the store is then as after init. */
@@ -30,15 +30,17 @@ crm_rules_store_free(CrmRulesStore *store)
 	crm_rules_store_init(store, ctx);
 }
 
-/* Give the slots of an index of n sets: at most 3/4 of them are taken. */
-static size_t
-slots_for(size_t n)
+/* Tell whether the index that is still to be made fits the budget. */
+static bool
+has_room_for_index(const CrmRulesStore *store)
 {
-	size_t slots = MIN_SLOT;
+	CrmCtx *ctx = store->ctx;
+	size_t wanted = ctx->used + store->slots * sizeof *store->index;
 
-	while (slots / 4 * 3 < n)
-		slots *= 2;
-	return slots;
+	if (store->index != NULL || ctx->limit == 0 || wanted <= ctx->limit)
+		return true;
+	ctx->wanted = wanted;
+	return false;
 }
 
 /* Begin a new page, if with it there is memory for the index, too. */
@@ -46,7 +48,6 @@ static CrmStatus
 add_page(CrmRulesStore *store)
 {
 	CrmCtx *ctx = store->ctx;
-	size_t index = store->index == NULL ? slots_for((size_t) store->n + 1) * sizeof(uint64_t) : 0;
 	uint32_t *words;
 
 	if (store->n_pages == UINT32_MAX / CRM_RULES_PAGE)
@@ -70,9 +71,8 @@ add_page(CrmRulesStore *store)
 	words = crm_allocate(ctx, CRM_RULES_PAGE, sizeof *words);
 	if (words == NULL)
 		return ctx->failure;
-	if (ctx->limit > 0 && ctx->used + index > ctx->limit)
+	if (!has_room_for_index(store))
 	{
-		ctx->wanted = ctx->used + index;
 		crm_release(ctx, words, CRM_RULES_PAGE, sizeof *words);
 		return CRM_LIMIT;
 	}
@@ -127,6 +127,13 @@ crm_rules_store_add(CrmRulesStore *store, const uint32_t *items, uint32_t length
 		if (status != CRM_OK)
 			return status;
 	}
+	/* at most 3/4 of the slots are to be taken */
+	if (store->index == NULL && store->n >= store->slots / 4 * 3)
+	{
+		store->slots *= 2;
+		if (!has_room_for_index(store))
+			return CRM_LIMIT;
+	}
 	page = &store->pages[store->n_pages - 1];
 	*set = (store->n_pages - 1) * CRM_RULES_PAGE + page->used;
 	page->used += words;
@@ -148,7 +155,7 @@ make_index(CrmRulesStore *store, size_t slots)
 
 	crm_release(ctx, store->index, store->slots, sizeof *store->index);
 	store->index = crm_allocate(ctx, slots, sizeof *store->index);
-	store->slots = store->index != NULL ? slots : 0;
+	store->slots = slots;
 	if (store->index == NULL)
 		return ctx->failure;
 	memset(store->index, 0, slots * sizeof *store->index);
@@ -168,7 +175,7 @@ make_index(CrmRulesStore *store, size_t slots)
 CrmStatus
 crm_rules_store_index(CrmRulesStore *store)
 {
-	return make_index(store, slots_for(store->n));
+	return make_index(store, store->slots);
 }
 
 /* Give the first set's number, CRM_RULES_NO_SET when there is none. */

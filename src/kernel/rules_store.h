@@ -39,7 +39,7 @@ typedef struct CrmRulesStore
 	uint32_t n_pages, max_pages;
 	uint32_t n;      /* sets */
 	uint64_t *index; /* NULL before crm_rules_store_index */
-	size_t slots;    /* a power of two */
+	size_t slots;    /* a power of two; before there is an index, what it would have */
 } CrmRulesStore;
 
 /* Give a set by its number; valid until the store is freed. */

@@ -8,7 +8,7 @@
 #ifndef CRM_KERNEL_RULES_COVER_H
 #define CRM_KERNEL_RULES_COVER_H
 
-#include "kernel/itemset.h"
+#include "kernel/base/baskets.h"
 #include "kernel/rules_store.h"
 
 /* Takes the baskets that hold a set, ascending. */

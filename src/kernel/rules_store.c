@@ -132,7 +132,10 @@ crm_rules_store_add(CrmRulesStore *store, const uint32_t *items, uint32_t length
 	{
 		store->slots *= 2;
 		if (!has_room_for_index(store))
+		{
+			store->slots /= 2;
 			return CRM_LIMIT;
+		}
 	}
 	page = &store->pages[store->n_pages - 1];
 	*set = (store->n_pages - 1) * CRM_RULES_PAGE + page->used;

@@ -5,7 +5,7 @@
 #define CRM_KERNEL_RULES_VALUE_H
 
 #include "kernel/base/sum.h"
-#include "kernel/itemset.h"
+#include "kernel/base/baskets.h"
 #include "kernel/rules_list.h"
 
 typedef struct CrmRulesValue

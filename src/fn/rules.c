@@ -146,7 +146,7 @@ memory_error(Report *report)
 	size_t wanted = state->ctx.wanted;
 	size_t n_rules = rules->list.n;
 	uint32 sets = rules->n_sets, least = 0;
-	const char *detail, *reduce = "increase min_support";
+	const char *detail, *reduce = "increase min_support, or give max_basket_size";
 
 	crm_rules_free(rules);
 	crm_rules_value_free(&report->value);

@@ -1,4 +1,5 @@
 /* Trial miner: Eclat over classes of siblings; replaced by the family's own. */
+#pragma GCC diagnostic ignored "-Wdeclaration-after-statement"
 #include "kernel/itemset.h"
 #include <stdlib.h>
 #include <string.h>

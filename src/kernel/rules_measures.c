@@ -176,10 +176,19 @@ double
 crm_rules_p_value(const CrmRulesCounts *counts)
 {
 	CrmRulesCounts below = *counts;
-	Table t = make_table(counts);
 	int64_t least = counts->antecedent - (counts->n - counts->consequent);
 	double tail, log_first;
-	bool is_upper = t.excess > 0.0;
+	bool is_upper;
+	Table t;
+
+	/* the same to the last bit for C => A */
+	if (below.antecedent < below.consequent)
+	{
+		below.antecedent = counts->consequent;
+		below.consequent = counts->antecedent;
+	}
+	t = make_table(&below);
+	is_upper = t.excess > 0.0;
 
 	if (counts->both <= (least > 0 ? least : 0))
 		return 1.0;

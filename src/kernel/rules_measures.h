@@ -20,7 +20,7 @@
  *     antecedent_support  a / n,   consequent_support  c / n
  *
  * Agrawal, Imielinski and Swami 1993 (doi 10.1145/170035.170072); Brin and others 1997 (lift,
- * conviction, doi 10.1145/253260.253325); Zhang 2000 (doi 10.1007/3-540-45372-5_60); Wu, Chen and
+ * conviction, doi 10.1145/253260.253325); Zhang 2000 (doi 10.1007/3-540-45571-X_31); Wu, Chen and
  * Han 2010 (cosine, kulczynski, imbalance, doi 10.1007/s10618-009-0161-2); Berzal and others 2002
  * (certainty, doi 10.3233/IDA-2002-6303); Fisher 1922 (doi 10.2307/2340521).
  *

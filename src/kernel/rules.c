@@ -363,7 +363,7 @@ note_count(void *arg, uint32_t set, const uint32_t *baskets, uint32_t n)
 	crm_rules_set(arg, set)->count = n;
 }
 
-/* Count the sets that a rule asks for and the miner, looking for what was required, did not meet. */
+/* Count the sets that a rule asks for and that the miner, told what is required, did not meet. */
 static CrmStatus
 complete(Search *search)
 {

@@ -188,8 +188,8 @@ make_room(CrmRulesBest *best, CrmRulesStore *store, uint32_t end, uint32_t *long
 /*
  * Find the best confidences of all sets before number end (CRM_RULES_NO_SET: all), consequents of
  * up to max_consequent items; an antecedent counts when one of its items is flagged (NULL: always)
- * and its set is in the store, which has its index. The sets' side is used. Call crm_rules_best_free
- * whatever comes back. Errors: CRM_LIMIT, CRM_NO_MEMORY, CRM_ABORTED.
+ * and its set is in the store, which has its index. The sets' side is used. Call
+ * crm_rules_best_free whatever comes back. Errors: CRM_LIMIT, CRM_NO_MEMORY, CRM_ABORTED.
  */
 CrmStatus
 crm_rules_best_make(CrmRulesBest *best, CrmCtx *ctx, CrmRulesStore *store, uint32_t end,

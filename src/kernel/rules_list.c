@@ -171,14 +171,6 @@ crm_rules_list_put(CrmRulesList *list, const CrmRule *rule)
 }
 
 static int
-compare_p(const void *arg, uint32_t a, uint32_t b)
-{
-	double x = crm_rules_list_at(arg, a)->p, y = crm_rules_list_at(arg, b)->p;
-
-	return (x > y) - (x < y);
-}
-
-static int
 compare_places(const void *arg, uint32_t a, uint32_t b)
 {
 	const CrmRulesList *list = arg;
@@ -186,20 +178,33 @@ compare_places(const void *arg, uint32_t a, uint32_t b)
 	return compare_rules(list->store, crm_rules_list_at(list, a), crm_rules_list_at(list, b));
 }
 
-/* Make list->order an order of all rules by a comparison. */
+/* Make list->order an order of all rules by p, or by key. */
 static CrmStatus
-make_order(CrmRulesList *list, CrmRulesCompare compare)
+make_order(CrmRulesList *list, bool by_p)
 {
 	CrmCtx *ctx = list->ctx;
+	uint64_t *keys = crm_allocate(ctx, list->n, sizeof *keys);
+	CrmStatus status;
 
 	crm_release(ctx, list->order, list->order_room, sizeof *list->order);
 	list->order_room = 2 * list->n;
 	list->order = crm_allocate(ctx, list->order_room, sizeof *list->order);
-	if (list->order == NULL)
-		return ctx->failure;
+	if (keys == NULL || list->order == NULL)
+	{
+		status = ctx->failure;
+		crm_release(ctx, keys, list->n, sizeof *keys);
+		return status;
+	}
 	for (size_t i = 0; i < list->n; i++)
+	{
+		const CrmRule *rule = crm_rules_list_at(list, i);
+
 		list->order[i] = (uint32_t) i;
-	return crm_rules_sort(ctx, list->order, list->order + list->n, list->n, compare, list);
+		keys[i] = by_p ? crm_order_double(rule->p) : rule->key;
+	}
+	status = crm_radix_sort_index(ctx, keys, list->order, list->order + list->n, list->n);
+	crm_release(ctx, keys, list->n, sizeof *keys);
+	return status;
 }
 
 /*
@@ -221,7 +226,7 @@ crm_rules_list_adjust(CrmRulesList *list, CrmRulesAdjust adjust)
 
 	if (adjust == CRM_RULES_ADJUST_NONE)
 		return CRM_OK;
-	status = make_order(list, compare_p);
+	status = make_order(list, true);
 	if (status != CRM_OK)
 		return status;
 	bound = adjust == CRM_RULES_ADJUST_HOLM ? 0.0 : 1.0;
@@ -260,8 +265,21 @@ crm_rules_list_filter(CrmRulesList *list, double max_p)
 CrmStatus
 crm_rules_list_sort(CrmRulesList *list, uint64_t top_k)
 {
-	CrmStatus status = make_order(list, compare_places);
+	CrmStatus status = make_order(list, false);
+	size_t first = 0;
 
+	for (size_t i = 1; i <= list->n && status == CRM_OK; i++)
+	{
+		uint32_t *order = list->order + first;
+
+		if (i < list->n &&
+			crm_rules_list_at(list, list->order[i])->key == crm_rules_list_at(list, *order)->key)
+			continue;
+		if (i - first > 1)
+			status = crm_rules_sort(list->ctx, order, list->order + list->n, i - first,
+									compare_places, list);
+		first = i;
+	}
 	if (status == CRM_OK && top_k > 0 && list->n > top_k)
 		list->n = top_k;
 	return status;

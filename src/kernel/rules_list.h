@@ -6,7 +6,7 @@
  * items, then by the consequent's. No two rules are equal in it, so whatever is kept does not
  * depend on the order in which rules come.
  *
- * 40 bytes a rule, and 8 while they are sorted.
+ * 40 bytes a rule, and 16 while they are sorted.
  */
 #ifndef CRM_KERNEL_RULES_LIST_H
 #define CRM_KERNEL_RULES_LIST_H

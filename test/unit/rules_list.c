@@ -120,7 +120,7 @@ test_order(void)
 		for (size_t i = 0; i < best.n; i++)
 			wrong += crm_rules_list_at(&best, best.order[i])->set !=
 					 crm_rules_list_at(&all, all.order[i])->set;
-		ok(wrong == 0 && best_ctx->peak <= (k + 2 * CRM_RULES_LIST_PAGE) * 48 + 1024,
+		ok(wrong == 0 && best_ctx->peak <= (k + 2 * CRM_RULES_LIST_PAGE) * 56 + 1024,
 		   "the best %zu are the first of all, in %zu bytes", k, best_ctx->peak);
 		crm_rules_list_free(&best);
 		is_clean(&other, "the best");

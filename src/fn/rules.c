@@ -145,6 +145,7 @@ memory_error(Report *report)
 	CrmRules *rules = &report->rules;
 	size_t wanted = state->ctx.wanted;
 	size_t n_rules = rules->list.n;
+	size_t bytes = rules->n_bytes;
 	uint32 sets = rules->n_sets, least = 0;
 	const char *detail, *reduce = "increase min_support, or give max_basket_size";
 
@@ -157,7 +158,8 @@ memory_error(Report *report)
 	{
 		detail = psprintf("It stopped at %u itemsets in %u or more of %u baskets; there are more.",
 						  sets, report->param.min_count, state->baskets.n);
-		if (crm_rules_suggest(&state->ctx, &state->baskets, &report->param, sets / 4 * 3, &least) !=
+		/* half of it for the sets, the other half for their rules */
+		if (crm_rules_suggest(&state->ctx, &state->baskets, &report->param, bytes / 2, &least) !=
 			CRM_OK)
 			least = 0;
 		else if (least > 0)

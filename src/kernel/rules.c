@@ -399,6 +399,7 @@ mine(Search *search)
 	CrmStatus status = crm_itemset_mine(search->ctx, search->baskets, &param, keep_set, rules);
 
 	rules->n_sets = rules->store.n;
+	rules->n_bytes = crm_rules_store_bytes(&rules->store);
 	if (status != CRM_OK || rules->store.n == 0)
 		return status;
 	for (uint32_t set = 0; set != CRM_RULES_NO_SET; set = crm_rules_store_next(&rules->store, set))
@@ -483,10 +484,10 @@ crm_rules_counts(const CrmRules *rules, const CrmRule *rule)
 							.both = crm_rules_set(&rules->store, rule->set)->count};
 }
 
-/* Counts itemsets until there are too many. */
+/* Counts what itemsets would take until that is too much. */
 typedef struct Count
 {
-	uint32_t n, most;
+	size_t bytes, most;
 } Count;
 
 static CrmStatus
@@ -496,12 +497,13 @@ count_set(void *arg, const uint32_t *items, uint32_t length, uint32_t count)
 
 	(void) items;
 	(void) count;
-	return length > CRM_RULES_MAX_LENGTH || counted->n++ >= counted->most ? CRM_LIMIT : CRM_OK;
+	counted->bytes += crm_rules_set_bytes(length);
+	return length > CRM_RULES_MAX_LENGTH || counted->bytes > counted->most ? CRM_LIMIT : CRM_OK;
 }
 
-/* Tell whether there are at most so many sets with that min_count. */
+/* Tell whether the sets with that min_count take at most so many bytes. */
 static CrmStatus
-try_count(Search *search, uint32_t min_count, uint32_t most, bool *fits)
+try_count(Search *search, uint32_t min_count, size_t most, bool *fits)
 {
 	Count counted = {.most = most};
 	CrmItemsetParam param =
@@ -513,13 +515,13 @@ try_count(Search *search, uint32_t min_count, uint32_t most, bool *fits)
 }
 
 /*
- * Find a min_count, above that of param, with which there are at most so many itemsets, by trying;
+ * Find a min_count, above that of param, whose itemsets take at most so many bytes, by trying;
  * at most 3 % above the least one, or one basket. 0: there is none, since a set of many items is in
- * all baskets. No set is kept, and a trial ends when there are too many. Errors: CRM_NO_MEMORY,
+ * all baskets. No set is kept, and a trial ends when they are too many. Errors: CRM_NO_MEMORY,
  * CRM_ABORTED.
  */
 CrmStatus
-crm_rules_suggest(CrmCtx *ctx, const CrmBaskets *baskets, const CrmRulesParam *param, uint32_t sets,
+crm_rules_suggest(CrmCtx *ctx, const CrmBaskets *baskets, const CrmRulesParam *param, size_t bytes,
 				  uint32_t *min_count)
 {
 	Search search = {.ctx = ctx, .baskets = baskets, .param = param};
@@ -531,7 +533,7 @@ crm_rules_suggest(CrmCtx *ctx, const CrmBaskets *baskets, const CrmRulesParam *p
 	{
 		low = high;
 		high = high < baskets->n / 2 ? 2 * high : baskets->n;
-		status = try_count(&search, high, sets, &fits);
+		status = try_count(&search, high, bytes, &fits);
 	}
 	*min_count = fits ? high : 0;
 	while (status == CRM_OK && fits && high - low > 1 && high - low > high / 32)
@@ -539,7 +541,7 @@ crm_rules_suggest(CrmCtx *ctx, const CrmBaskets *baskets, const CrmRulesParam *p
 		uint32_t middle = low + (high - low) / 2;
 		bool middle_fits;
 
-		status = try_count(&search, middle, sets, &middle_fits);
+		status = try_count(&search, middle, bytes, &middle_fits);
 		if (middle_fits)
 			*min_count = high = middle;
 		else

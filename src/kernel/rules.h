@@ -53,6 +53,7 @@ typedef struct CrmRules
 	CrmRulesList list;
 	uint32_t n;        /* baskets */
 	uint32_t n_sets;   /* itemsets found, after CRM_LIMIT: before memory ended */
+	size_t n_bytes;    /* that these took */
 	uint64_t n_family; /* rules before max_p_value and top_k */
 	bool is_full;      /* after CRM_LIMIT: it was the itemsets that were too many */
 } CrmRules;
@@ -65,6 +66,6 @@ extern CrmStatus crm_rules_mine(CrmCtx *ctx, const CrmBaskets *baskets, const Cr
 extern void crm_rules_free(CrmRules *rules);
 extern CrmRulesCounts crm_rules_counts(const CrmRules *rules, const CrmRule *rule);
 extern CrmStatus crm_rules_suggest(CrmCtx *ctx, const CrmBaskets *baskets,
-								   const CrmRulesParam *param, uint32_t sets, uint32_t *min_count);
+								   const CrmRulesParam *param, size_t bytes, uint32_t *min_count);
 
 #endif

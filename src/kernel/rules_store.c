@@ -30,6 +30,14 @@ crm_rules_store_free(CrmRulesStore *store)
 	crm_rules_store_init(store, ctx);
 }
 
+/* Give the bytes that the sets take, and the index, made or not. */
+size_t
+crm_rules_store_bytes(const CrmRulesStore *store)
+{
+	return (size_t) store->n_pages * CRM_RULES_PAGE * sizeof(uint32_t) +
+		   store->slots * sizeof *store->index;
+}
+
 /* Tell whether the index that is still to be made fits the budget. */
 static bool
 has_room_for_index(const CrmRulesStore *store)

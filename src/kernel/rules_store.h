@@ -56,8 +56,16 @@ crm_rules_all(uint32_t length)
 	return length < 64 ? (UINT64_C(1) << length) - 1 : UINT64_MAX;
 }
 
+/* Give the bytes that a set of that length takes, with its share of the index at the most. */
+static inline size_t
+crm_rules_set_bytes(uint32_t length)
+{
+	return sizeof(CrmRulesSet) + length * sizeof(uint32_t) + 8 * sizeof(uint64_t) / 3;
+}
+
 extern void crm_rules_store_init(CrmRulesStore *store, CrmCtx *ctx);
 extern void crm_rules_store_free(CrmRulesStore *store);
+extern size_t crm_rules_store_bytes(const CrmRulesStore *store);
 extern CrmStatus crm_rules_store_add(CrmRulesStore *store, const uint32_t *items, uint32_t length,
 									 uint32_t count, uint32_t *set);
 extern CrmStatus crm_rules_store_index(CrmRulesStore *store);

@@ -421,7 +421,8 @@ test_explosion(void)
 	CrmRules rules;
 	TapContext tap;
 	CrmCtx *ctx = tap_context(&tap);
-	uint32_t suggested = 0, n_sets;
+	uint32_t suggested = 0;
+	size_t bytes;
 	CrmStatus status;
 
 	/* 10 baskets of the same 60 items among 1000 of few */
@@ -432,10 +433,10 @@ test_explosion(void)
 	status = crm_rules_mine(ctx, &shop.baskets, &param, &rules);
 	ok(status == CRM_LIMIT && rules.is_full && ctx->peak <= ctx->limit,
 	   "2^60 itemsets do not fit, %u did", rules.n_sets);
-	n_sets = rules.n_sets;
+	bytes = rules.n_bytes;
 	crm_rules_free(&rules);
 	is_clean(&tap, "the search that did not fit");
-	status = crm_rules_suggest(ctx, &shop.baskets, &param, n_sets, &suggested);
+	status = crm_rules_suggest(ctx, &shop.baskets, &param, bytes / 2, &suggested);
 	ok(status == CRM_OK && suggested == 11, "min_count %u fits", suggested);
 	param.min_count = suggested;
 	status = crm_rules_mine(ctx, &shop.baskets, &param, &rules);
@@ -448,9 +449,9 @@ test_explosion(void)
 	param.min_count = 1;
 	ok(crm_rules_mine(ctx, &shop.baskets, &param, &rules) == CRM_LIMIT && rules.is_full,
 	   "one basket of 60 items does not fit");
-	n_sets = rules.n_sets;
+	bytes = rules.n_bytes;
 	crm_rules_free(&rules);
-	ok(crm_rules_suggest(ctx, &shop.baskets, &param, n_sets, &suggested) == CRM_OK &&
+	ok(crm_rules_suggest(ctx, &shop.baskets, &param, bytes / 2, &suggested) == CRM_OK &&
 		   suggested == 0,
 	   "and no support makes it fit");
 	param.max_length = 2;

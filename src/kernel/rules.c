@@ -172,9 +172,9 @@ make_roles(Search *search, bool *none)
 static CrmStatus
 keep_set(void *arg, const uint32_t *items, uint32_t length, uint32_t count)
 {
-	CrmRules *rules = arg;
-	uint32_t set;
-	CrmStatus status = crm_rules_store_add(&rules->store, items, length, count, &set);
+	Search *search = arg;
+	CrmRules *rules = search->rules;
+	CrmStatus status = crm_rules_store_add(&rules->store, items, length, count, &search->last);
 
 	rules->is_full = status == CRM_LIMIT;
 	return status;
@@ -396,14 +396,12 @@ mine(Search *search)
 	CrmRules *rules = search->rules;
 	CrmItemsetParam param =
 		itemset_param(search->param, search->param->min_count, search->required, search->excluded);
-	CrmStatus status = crm_itemset_mine(search->ctx, search->baskets, &param, keep_set, rules);
+	CrmStatus status = crm_itemset_mine(search->ctx, search->baskets, &param, keep_set, search);
 
 	rules->n_sets = rules->store.n;
 	rules->n_bytes = crm_rules_store_bytes(&rules->store);
 	if (status != CRM_OK || rules->store.n == 0)
 		return status;
-	for (uint32_t set = 0; set != CRM_RULES_NO_SET; set = crm_rules_store_next(&rules->store, set))
-		search->last = set;
 	status = crm_rules_store_index(&rules->store);
 	rules->is_full = status == CRM_LIMIT;
 	if (status == CRM_OK && search->required != NULL)
@@ -432,7 +430,7 @@ list_rules(Search *search)
 	{
 		status = crm_rules_list_adjust(&rules->list, param->adjust);
 		if (status == CRM_OK)
-			crm_rules_list_filter(&rules->list, param->max_p_value);
+			status = crm_rules_list_filter(&rules->list, param->max_p_value);
 	}
 	return status == CRM_OK ? crm_rules_list_sort(&rules->list, param->top_k) : status;
 }

@@ -42,6 +42,13 @@ crm_rules_list_free(CrmRulesList *list)
 	crm_rules_list_init(list, ctx, list->store, list->top_k);
 }
 
+/* Tell, each 262,144 rules, whether the host wants to stop. */
+static bool
+is_time_to_stop(const CrmRulesList *list, size_t i)
+{
+	return i % 262144 == 262143 && crm_poll(list->ctx);
+}
+
 /* Compare the items of two sets that are in the masks, as words are compared. */
 static int
 compare_items(const CrmRulesSet *a, uint64_t a_mask, const CrmRulesSet *b, uint64_t b_mask)
@@ -189,20 +196,18 @@ make_order(CrmRulesList *list, bool by_p)
 	crm_release(ctx, list->order, list->order_room, sizeof *list->order);
 	list->order_room = 2 * list->n;
 	list->order = crm_allocate(ctx, list->order_room, sizeof *list->order);
-	if (keys == NULL || list->order == NULL)
-	{
-		status = ctx->failure;
-		crm_release(ctx, keys, list->n, sizeof *keys);
-		return status;
-	}
-	for (size_t i = 0; i < list->n; i++)
+	status = keys == NULL || list->order == NULL ? ctx->failure : CRM_OK;
+	for (size_t i = 0; i < list->n && status == CRM_OK; i++)
 	{
 		const CrmRule *rule = crm_rules_list_at(list, i);
 
 		list->order[i] = (uint32_t) i;
 		keys[i] = by_p ? crm_order_double(rule->p) : rule->key;
+		if (is_time_to_stop(list, i))
+			status = CRM_ABORTED;
 	}
-	status = crm_radix_sort_index(ctx, keys, list->order, list->order + list->n, list->n);
+	if (status == CRM_OK)
+		status = crm_radix_sort_index(ctx, keys, list->order, list->order + list->n, list->n);
 	crm_release(ctx, keys, list->n, sizeof *keys);
 	return status;
 }
@@ -236,6 +241,8 @@ crm_rules_list_adjust(CrmRulesList *list, CrmRulesAdjust adjust)
 		size_t j = adjust == CRM_RULES_ADJUST_FDR ? list->n - i : i + 1;
 		CrmRule *rule = crm_rules_list_at(list, list->order[j - 1]);
 
+		if (is_time_to_stop(list, i))
+			return CRM_ABORTED;
 		if (adjust == CRM_RULES_ADJUST_BONFERRONI)
 			rule->p = fmin(1.0, m * rule->p);
 		else if (adjust == CRM_RULES_ADJUST_HOLM)
@@ -246,16 +253,22 @@ crm_rules_list_adjust(CrmRulesList *list, CrmRulesAdjust adjust)
 	return CRM_OK;
 }
 
-/* Keep the rules whose p is at most max_p. The list must not have been made with top_k. */
-void
+/* Keep the rules whose p is at most max_p. The list must not have been made with top_k. Errors:
+ * CRM_ABORTED. */
+CrmStatus
 crm_rules_list_filter(CrmRulesList *list, double max_p)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->n; i++)
+	{
+		if (is_time_to_stop(list, i))
+			return CRM_ABORTED;
 		if (crm_rules_list_at(list, i)->p <= max_p)
 			*crm_rules_list_at(list, kept++) = *crm_rules_list_at(list, i);
+	}
 	list->n = kept;
+	return CRM_OK;
 }
 
 /*
@@ -272,6 +285,8 @@ crm_rules_list_sort(CrmRulesList *list, uint64_t top_k)
 	{
 		uint32_t *order = list->order + first;
 
+		if (is_time_to_stop(list, i))
+			return CRM_ABORTED;
 		if (i < list->n &&
 			crm_rules_list_at(list, list->order[i])->key == crm_rules_list_at(list, *order)->key)
 			continue;

@@ -59,7 +59,7 @@ extern void crm_rules_list_init(CrmRulesList *list, CrmCtx *ctx, const CrmRulesS
 extern void crm_rules_list_free(CrmRulesList *list);
 extern CrmStatus crm_rules_list_put(CrmRulesList *list, const CrmRule *rule);
 extern CrmStatus crm_rules_list_adjust(CrmRulesList *list, CrmRulesAdjust adjust);
-extern void crm_rules_list_filter(CrmRulesList *list, double max_p);
+extern CrmStatus crm_rules_list_filter(CrmRulesList *list, double max_p);
 extern CrmStatus crm_rules_list_sort(CrmRulesList *list, uint64_t top_k);
 
 #endif

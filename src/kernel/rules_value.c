@@ -27,12 +27,12 @@ add_set(void *arg, uint32_t set, const uint32_t *baskets, uint32_t n)
 		crm_sum_add(sum, adding->amounts[baskets[i]]);
 }
 
-/* List the sets of the rules in order, each once: its side is its place in the list. */
-static size_t
-list_sets(const CrmRulesList *list, uint32_t *sets)
+/* List the sets of the rules in order, each once: its side is its place in the list. False: the
+ * host wants to stop. */
+static bool
+list_sets(CrmCtx *ctx, const CrmRulesList *list, uint32_t *sets, size_t *n)
 {
-	size_t n = 0;
-
+	*n = 0;
 	for (size_t i = 0; i < list->n; i++)
 		crm_rules_set(list->store, crm_rules_list_at(list, list->order[i])->set)->side = UINT32_MAX;
 	for (size_t i = 0; i < list->n; i++)
@@ -40,12 +40,14 @@ list_sets(const CrmRulesList *list, uint32_t *sets)
 		uint32_t number = crm_rules_list_at(list, list->order[i])->set;
 		CrmRulesSet *set = crm_rules_set(list->store, number);
 
+		if (i % 262144 == 262143 && crm_poll(ctx))
+			return false;
 		if (set->side != UINT32_MAX)
 			continue;
-		set->side = (uint32_t) n;
-		sets[n++] = number;
+		set->side = (uint32_t) *n;
+		sets[(*n)++] = number;
 	}
-	return n;
+	return true;
 }
 
 /*
@@ -70,9 +72,10 @@ crm_rules_value(CrmRulesValue *value, CrmCtx *ctx, const CrmBaskets *baskets, co
 		if (b % 262144 == 262143 && crm_poll(ctx))
 			status = CRM_ABORTED;
 	}
+	if (status == CRM_OK && !list_sets(ctx, list, sets, &value->n))
+		status = CRM_ABORTED;
 	if (status == CRM_OK)
 	{
-		value->n = list_sets(list, sets);
 		value->sums = adding.sums = crm_allocate(ctx, value->n, sizeof(CrmSum));
 		if (value->sums == NULL)
 			status = ctx->failure;

@@ -54,7 +54,7 @@ test_adjust(void)
 		for (int i = 0; i < 8; i++)
 			is_close(crm_rules_list_at(&list, (size_t) i)->p, want[method][i], 1e-14,
 					 "an adjusted p-value");
-		crm_rules_list_filter(&list, 0.12);
+		ok(crm_rules_list_filter(&list, 0.12) == CRM_OK, "filtered");
 		is_int((int64_t) list.n, method == 0 ? 2 : 7, "the filter keeps the small ones");
 		crm_rules_list_free(&list);
 		crm_rules_store_free(&store);
@@ -153,6 +153,18 @@ test_limit(void)
 	}
 	ok(status == CRM_LIMIT && put == list.n && put > 50000 && ctx->peak <= ctx->limit,
 	   "a budget ends after %zu rules", put);
+	ctx->limit = 0;
+	while (list.n < 1100000)
+		(void) crm_rules_list_put(
+			&list, &(CrmRule){.consequent = 1, .p = (double) draw_below(1000) / 1000, .set = set});
+	for (int i = 0; i < 2; i++)
+	{
+		tap.polls = 0;
+		tap.abort_at = 3;
+		status = i == 0 ? crm_rules_list_filter(&list, 2.0)
+						: crm_rules_list_adjust(&list, CRM_RULES_ADJUST_HOLM);
+		ok(status == CRM_ABORTED && tap.polls == 3, "a million rules: it stops when asked");
+	}
 	crm_rules_list_free(&list);
 	crm_rules_store_free(&store);
 	is_clean(&tap, "the list");

@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 #include "kernel/base/context.h"
-#include "kernel/itemset.h"
+#include "kernel/base/baskets.h"
 
 #define CRM_RECOMMEND_MAX_K          10000
 #define CRM_RECOMMEND_MAX_ANTECEDENT 3
@@ -104,6 +104,21 @@ typedef struct CrmRecommender
 	uint32_t n_candidates;
 	uint64_t work; /* since the last poll */
 } CrmRecommender;
+
+/* Give the share of the antecedent's baskets that hold the item too; of all baskets when popular. */
+static inline double
+crm_recommend_confidence(const CrmRecommendation *told)
+{
+	return (double) told->together / (double) told->antecedent_count;
+}
+
+/* Tell how many times more often the item comes with its antecedent than among all n baskets. */
+static inline double
+crm_recommend_lift(const CrmRecommendation *told, uint32_t n)
+{
+	return (double) told->together * (double) n /
+		   ((double) told->antecedent_count * (double) told->count);
+}
 
 extern void crm_recommend_defaults(CrmRecommendParam *param);
 extern bool crm_recommend_check(const CrmRecommendParam *param, char *why, size_t n);

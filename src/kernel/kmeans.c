@@ -91,6 +91,18 @@ end(CrmCtx *ctx, Fit *fit)
 	crm_kmeans_lloyd_free(&fit->lloyd);
 }
 
+/* Tell whether given centroids, if there are any, are finite and within the limit of the data. */
+static bool
+are_given_fine(const CrmKmeansData *data, const CrmKmeansParam *param)
+{
+	size_t coordinates = (size_t) param->k * data->d;
+
+	for (size_t c = 0; param->init == CRM_KMEANS_GIVEN && c < coordinates; c++)
+		if (!(fabs(param->centroids[c]) <= data->limit))
+			return false;
+	return true;
+}
+
 /* Give the clusters that there must be room for: never more than rows, but for given centroids. */
 static int
 most_clusters(const CrmKmeansParam *param, size_t n)
@@ -330,7 +342,14 @@ make_model(CrmCtx *ctx, const Fit *fit, CrmKmeansModel *model)
 		model->sizes[j] = 0;
 	}
 	for (size_t i = 0; i < fit->data->n; i++)
+	{
 		model->sizes[lloyd->label[i]]++;
+		if (i % POLL_WORK == POLL_WORK - 1 && crm_poll(ctx))
+		{
+			crm_kmeans_model_free(ctx, model);
+			return CRM_ABORTED;
+		}
+	}
 	model->inertia = lloyd->inertia;
 	model->total = fit->data->total;
 	model->iterations = fit->iterations;
@@ -377,8 +396,8 @@ crm_kmeans_bytes(const CrmKmeansParam *param, size_t n, int d)
  * Fit clusters to arranged data. The model is ctx's until crm_kmeans_model_free; it has fewer than
  * param->k clusters when the rows have fewer distinct values, none without rows.
  * CRM_NOT_CONVERGED with a usable model when max_iterations ended the best start; CRM_DOMAIN for
- * parameters that crm_kmeans_check refuses and for rows that weigh nothing together; CRM_LIMIT,
- * CRM_NO_MEMORY, CRM_ABORTED.
+ * parameters that crm_kmeans_check refuses, for given centroids that are not finite or beyond
+ * data->limit, and for rows that weigh nothing together; CRM_LIMIT, CRM_NO_MEMORY, CRM_ABORTED.
  */
 CrmStatus
 crm_kmeans_fit(CrmCtx *ctx, const CrmKmeansData *data, const CrmKmeansParam *param,
@@ -388,7 +407,8 @@ crm_kmeans_fit(CrmCtx *ctx, const CrmKmeansData *data, const CrmKmeansParam *par
 	Fit fit;
 
 	*model = (CrmKmeansModel){.k = 0, .d = data->d};
-	if (!crm_kmeans_check(param, NULL, 0) || (data->n > 0 && !(data->total_weight > 0.0)))
+	if (!crm_kmeans_check(param, NULL, 0) || (data->n > 0 && !(data->total_weight > 0.0)) ||
+		!are_given_fine(data, param))
 		return CRM_DOMAIN;
 	status = begin(ctx, data, param, &fit);
 	if (status != CRM_OK)

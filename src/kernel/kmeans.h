@@ -19,11 +19,15 @@
  *     crm_kmeans_quality, _profile         kmeans_quality.h;   _select  kmeans_select.h
  *
  * Invariants: nothing depends on the order of rows or of columns, to the last bit, because all work
- * is done in an order that the values alone decide (arrange); the rows at the first m positions are
- * a uniform sample. Inertia never rises. A row belongs to the centroid that is nearest by computed
- * distance, of equal ones the first. Clusters are ordered by value, the most valuable is 0.
- * Memory besides the columns: 16 bytes a row (order 4, then a hash of 8 and 4 of the sort, or a
- * bound of 8 and a label of 2), and crm_kmeans_bytes tells it all.
+ * is done in an order that the values alone decide (base/canonical.h); the rows at the first m
+ * positions are a uniform sample. Inertia never rises. A row belongs to the centroid that is
+ * nearest by computed distance, of equal ones the first. Clusters are ordered by value, the most
+ * valuable is 0.
+ *
+ * Memory besides the columns: 16 bytes a row, which are the order, 4, and first a hash, 8, and room
+ * to sort, 4, then a bound, 8, and a label, 2; where the local search is cheap, 8 more. A centroid
+ * takes about 48 bytes a column. crm_kmeans_bytes tells it all.
+ *
  * Not handled: more than 2^32 - 1 rows, missing values, other distances.
  */
 #ifndef CRM_KERNEL_KMEANS_H
@@ -55,6 +59,7 @@ typedef struct CrmKmeansData
 	const double **x;    /* the columns in that order */
 	double *mean;        /* of the columns in that order, weighted */
 	double *reach;       /* their largest absolute values */
+	double limit;        /* of absolute values, so that squares can be summed */
 	double total_weight; /* n without weights */
 	double total;        /* inertia around the mean: total_weight times the variances' sum */
 } CrmKmeansData;

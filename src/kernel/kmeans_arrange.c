@@ -47,7 +47,7 @@ find_range(CrmCtx *ctx, const double *values, size_t n, double *least, double *m
 static CrmStatus
 check_values(CrmCtx *ctx, CrmKmeansData *data, double *reach)
 {
-	double widest = 0.0, heaviest = 1.0, least = 0.0, most = 0.0, bound;
+	double widest = 0.0, heaviest = 1.0, least = 0.0, most = 0.0;
 	int widest_column = -1;
 	CrmStatus status = CRM_OK;
 
@@ -60,14 +60,14 @@ check_values(CrmCtx *ctx, CrmKmeansData *data, double *reach)
 		if (least < 0.0 || heaviest < DBL_MIN || heaviest > MOST_WEIGHT)
 			return CRM_DOMAIN;
 	}
-	bound = sqrt(MOST_SQUARES / 4 / data->d / fmax(heaviest * (double) data->n, 1.0));
+	data->limit = sqrt(MOST_SQUARES / 4 / data->d / fmax(heaviest * (double) data->n, 1.0));
 	for (int j = 0; j < data->d; j++)
 	{
 		data->offender = j;
 		status = find_range(ctx, data->columns[j], data->n, &least, &most);
 		if (status != CRM_OK)
 			return status;
-		if (least < -bound || most > bound)
+		if (least < -data->limit || most > data->limit)
 			return CRM_DOMAIN;
 		reach[j] = data->n > 0 ? fmax(fabs(least), fabs(most)) : 0.0;
 		if (most - least > widest)

@@ -28,49 +28,14 @@ tiles_bytes(int d)
 	return (size_t) BLOCK * d * sizeof(double) + ALIGNMENT;
 }
 
-/* Bytes of the sums of a cluster. */
-static size_t
-sums_bytes(int d)
-{
-	return 2 * ((size_t) d + 1) * sizeof(double);
-}
-
 /* Give the bytes that crm_kmeans_lloyd_begin takes for n rows of d columns and k clusters. */
 size_t
 crm_kmeans_lloyd_bytes(size_t n, int d, int k)
 {
 	size_t row = sizeof(uint16_t) + sizeof(double);
-	size_t centre = (d + 2 * (d + 1) + 2) * sizeof(double) + sizeof(int64_t);
+	size_t centre = ((size_t) d + 2) * sizeof(double) + sizeof(int64_t);
 
-	return n * row + k * centre + ((size_t) d + 1) * sizeof(double) + tiles_bytes(d);
-}
-
-/*
- * Set where terms are split. With b a bound on a column's terms, 2^e > 8 n b, and the split
- * 3 * 2^(e - 2), a term plus the split is rounded to a multiple of 2^(e - 53), and sums of n such
- * multiples stay below 2^(e - 2), so they are exact.
- */
-static CrmStatus
-find_splits(CrmLloyd *lloyd)
-{
-	const CrmKmeansData *data = lloyd->data;
-	double heaviest = 1.0;
-
-	for (size_t i = 0; data->weights != NULL && i < data->n; i++)
-	{
-		heaviest = data->weights[i] > heaviest ? data->weights[i] : heaviest;
-		if (crm_kmeans_lloyd_is_stopped(lloyd, 1))
-			return CRM_ABORTED;
-	}
-	for (int f = 0; f <= data->d; f++)
-	{
-		double bound = heaviest * (f < data->d ? data->reach[f] : 1.0);
-		int exponent;
-
-		(void) frexp(bound * 8.0 * fmax((double) data->n, 1.0), &exponent);
-		lloyd->split[f] = bound > 0.0 ? ldexp(3.0, exponent - 2) : 0.0;
-	}
-	return CRM_OK;
+	return n * row + k * centre + crm_kmeans_sums_bytes(d, k) + tiles_bytes(d);
 }
 
 /*
@@ -85,8 +50,6 @@ crm_kmeans_lloyd_begin(CrmLloyd *lloyd, CrmCtx *ctx, const CrmKmeansData *data, 
 
 	*lloyd = (CrmLloyd){.ctx = ctx, .data = data, .max_k = max_k, .k = 0};
 	if ((lloyd->centres = crm_allocate(ctx, coordinates, sizeof(double))) == NULL ||
-		(lloyd->sums = crm_allocate(ctx, max_k, sums_bytes(data->d))) == NULL ||
-		(lloyd->split = crm_allocate(ctx, (size_t) data->d + 1, sizeof(double))) == NULL ||
 		(lloyd->members = crm_allocate(ctx, max_k, sizeof(int64_t))) == NULL ||
 		(lloyd->shift = crm_allocate(ctx, max_k, sizeof(double))) == NULL ||
 		(lloyd->moved = crm_allocate(ctx, max_k, sizeof(double))) == NULL ||
@@ -95,7 +58,7 @@ crm_kmeans_lloyd_begin(CrmLloyd *lloyd, CrmCtx *ctx, const CrmKmeansData *data, 
 		(lloyd->tiles_memory = crm_allocate(ctx, tiles_bytes(data->d), 1)) == NULL)
 		status = ctx->failure;
 	else
-		status = find_splits(lloyd);
+		status = crm_kmeans_sums_begin(ctx, data, max_k, &lloyd->sums);
 	if (status != CRM_OK)
 	{
 		crm_kmeans_lloyd_free(lloyd);
@@ -114,14 +77,14 @@ crm_kmeans_lloyd_free(CrmLloyd *lloyd)
 	CrmCtx *ctx = lloyd->ctx;
 	size_t n = lloyd->data->n, coordinates = (size_t) lloyd->max_k * lloyd->data->d;
 
+	if (lloyd->sums.data != NULL)
+		crm_kmeans_sums_free(ctx, &lloyd->sums);
 	crm_release(ctx, lloyd->tiles_memory, tiles_bytes(lloyd->data->d), 1);
 	crm_release(ctx, lloyd->bound, n, sizeof(double));
 	crm_release(ctx, lloyd->label, n, sizeof(uint16_t));
 	crm_release(ctx, lloyd->moved, lloyd->max_k, sizeof(double));
 	crm_release(ctx, lloyd->shift, lloyd->max_k, sizeof(double));
 	crm_release(ctx, lloyd->members, lloyd->max_k, sizeof(int64_t));
-	crm_release(ctx, lloyd->split, (size_t) lloyd->data->d + 1, sizeof(double));
-	crm_release(ctx, lloyd->sums, lloyd->max_k, sums_bytes(lloyd->data->d));
 	crm_release(ctx, lloyd->centres, coordinates, sizeof(double));
 	*lloyd = (CrmLloyd){.ctx = ctx, .data = lloyd->data};
 }
@@ -135,28 +98,23 @@ crm_kmeans_lloyd_forget(CrmLloyd *lloyd)
 	lloyd->converged = false;
 }
 
-/* Add a term to a sum of upper parts and one of lower parts. */
+/*
+ * Give row i another label and count it; the move, of a row by the name that the sums will know it
+ * by, tells what is left to do.
+ */
 static inline void
-add_term(double *upper, double *lower, double term, double split)
+relabel(CrmLloyd *lloyd, size_t i, int to, uint32_t row, CrmKmeansMove *move)
 {
-	double part = (term + split) - split;
+	int from = lloyd->label[i];
+	double weight = crm_kmeans_lloyd_weight(lloyd, i);
 
-	*upper += part;
-	*lower += term - part;
-}
-
-/* Add a row, weighted, to the sums of a cluster. */
-static inline void
-add_row(CrmLloyd *lloyd, size_t i, int j, double weight)
-{
-	const double *const *x = lloyd->data->x;
-	const double *split = lloyd->split;
-	int d = lloyd->data->d;
-	double *upper = crm_kmeans_lloyd_sums(lloyd, j), *lower = upper + d + 1;
-
-	for (int f = 0; f < d; f++)
-		add_term(&upper[f], &lower[f], weight * x[f][i], split[f]);
-	add_term(&upper[d], &lower[d], weight, split[d]);
+	*move = (CrmKmeansMove){.row = row, .from = -1, .to = to, .weight = weight};
+	lloyd->label[i] = (uint16_t) to;
+	lloyd->members[to] += weight > 0.0;
+	if (from == CRM_LLOYD_NONE)
+		return;
+	move->from = from;
+	lloyd->members[from] -= weight > 0.0;
 }
 
 /*
@@ -166,16 +124,10 @@ add_row(CrmLloyd *lloyd, size_t i, int j, double weight)
 void
 crm_kmeans_lloyd_move(CrmLloyd *lloyd, size_t i, int to)
 {
-	double weight = crm_kmeans_lloyd_weight(lloyd, i);
-	int from = lloyd->label[i];
+	CrmKmeansMove move;
 
-	lloyd->label[i] = (uint16_t) to;
-	add_row(lloyd, i, to, weight);
-	lloyd->members[to] += weight > 0.0;
-	if (from == CRM_LLOYD_NONE)
-		return;
-	add_row(lloyd, i, from, -weight);
-	lloyd->members[from] -= weight > 0.0;
+	relabel(lloyd, i, to, (uint32_t) i, &move);
+	crm_kmeans_sums_move(&lloyd->sums, NULL, &move, 1);
 }
 
 /* Give the part of two distances that their computation and that of later moves may be wrong by. */
@@ -187,11 +139,13 @@ relative_error(const CrmLloyd *lloyd)
 
 /* Take over what comparing a tile's rows with all centres has found. */
 static void
-settle(CrmLloyd *lloyd, const uint32_t *rows, size_t n, const CrmNearest *nearest, CrmSum *inertia)
+settle(CrmLloyd *lloyd, const double *tile, const uint32_t *rows, size_t n,
+	   const CrmNearest *nearest, CrmSum *inertia)
 {
 	double slack[TILE], *bound = lloyd->bound;
 	const double *moved = lloyd->moved;
 	const uint16_t *label = lloyd->label;
+	CrmKmeansMove moves[CRM_SUMS_MOVES];
 	size_t changed = 0;
 
 	crm_kmeans_nearest_slack(nearest, relative_error(lloyd), TINY, slack);
@@ -203,10 +157,9 @@ settle(CrmLloyd *lloyd, const uint32_t *rows, size_t n, const CrmNearest *neares
 	}
 	for (size_t i = 0; i < n; i++)
 		if (label[rows[i]] != nearest->label[i])
-		{
-			crm_kmeans_lloyd_move(lloyd, rows[i], (int) nearest->label[i]);
-			changed++;
-		}
+			relabel(lloyd, rows[i], (int) nearest->label[i], (uint32_t) i, &moves[changed++]);
+	if (changed > 0)
+		crm_kmeans_sums_move(&lloyd->sums, tile, moves, changed);
 	if (inertia != NULL)
 	{
 		double weights[TILE];
@@ -245,7 +198,8 @@ assign_block(CrmLloyd *lloyd, const uint32_t *rows, size_t n, CrmSum *inertia)
 			return CRM_ABORTED;
 	}
 	for (size_t t = 0; t < tiles; t++)
-		settle(lloyd, rows + t * TILE, t + 1 < tiles ? TILE : n - t * TILE, &nearest[t], inertia);
+		settle(lloyd, lloyd->tiles + t * TILE * d, rows + t * TILE,
+			   t + 1 < tiles ? TILE : n - t * TILE, &nearest[t], inertia);
 	return CRM_OK;
 }
 
@@ -284,7 +238,7 @@ crm_kmeans_lloyd_assign(CrmLloyd *lloyd, bool all)
 	all = all || lloyd->is_loose;
 	if (lloyd->is_fresh)
 	{
-		memset(lloyd->sums, 0, lloyd->k * sums_bytes(lloyd->data->d));
+		crm_kmeans_sums_clear(&lloyd->sums, lloyd->k);
 		memset(lloyd->members, 0, lloyd->k * sizeof(int64_t));
 		memset(lloyd->label, 0xff, n * sizeof(uint16_t)); /* CRM_LLOYD_NONE */
 	}
@@ -398,7 +352,6 @@ double
 crm_kmeans_lloyd_recentre(CrmLloyd *lloyd, int j)
 {
 	int d = lloyd->data->d;
-	const double *sums = crm_kmeans_lloyd_sums(lloyd, j);
 	double *centre = lloyd->centres + (size_t) j * d, square = 0.0;
 	double weight = crm_kmeans_lloyd_weight_of(lloyd, j);
 
@@ -406,7 +359,8 @@ crm_kmeans_lloyd_recentre(CrmLloyd *lloyd, int j)
 		return 0.0;
 	for (int f = 0; f < d; f++)
 	{
-		double mean = (sums[f] + sums[d + 1 + f]) / weight, difference = mean - centre[f];
+		double mean = crm_kmeans_sums_get(&lloyd->sums, j, f) / weight;
+		double difference = mean - centre[f];
 
 		centre[f] = mean;
 		square += difference * difference;
@@ -493,19 +447,6 @@ crm_kmeans_lloyd_run(CrmLloyd *lloyd, const CrmLloydRule *rule)
 	return CRM_OK;
 }
 
-/* Exchange n doubles with others. */
-static void
-swap_doubles(double *a, double *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-	{
-		double kept = a[i];
-
-		a[i] = b[i];
-		b[i] = kept;
-	}
-}
-
 /*
  * Give cluster j the number new_number[j], a permutation of 0 to k - 1, which is used up.
  */
@@ -527,9 +468,14 @@ crm_kmeans_lloyd_renumber(CrmLloyd *lloyd, int *new_number)
 			int other = new_number[j];
 			int64_t members = lloyd->members[j];
 
-			swap_doubles(lloyd->centres + j * d, lloyd->centres + other * d, d);
-			swap_doubles(crm_kmeans_lloyd_sums(lloyd, j), crm_kmeans_lloyd_sums(lloyd, other),
-						 2 * (d + 1));
+			for (size_t f = 0; f < d; f++)
+			{
+				double kept = lloyd->centres[j * d + f];
+
+				lloyd->centres[j * d + f] = lloyd->centres[other * d + f];
+				lloyd->centres[other * d + f] = kept;
+			}
+			crm_kmeans_sums_swap(&lloyd->sums, j, other);
 			lloyd->members[j] = lloyd->members[other];
 			lloyd->members[other] = members;
 			new_number[j] = new_number[other];

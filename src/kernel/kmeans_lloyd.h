@@ -12,20 +12,18 @@
  * Bounds and moves are rounded to the safe side, so a label is always the one that comparing with
  * all centres would give, to the bit.
  *
- * Sums: a term is split at a bit that is fixed for its column, 2^-52 of what all rows could sum to;
- * upper parts sum exactly, lower parts with an error far below the last bit of the whole (as the
- * extraction of Rump, Ogita and Oishi 2008, doi 10.1137/050645671). Only rows that change their
- * cluster are taken out and put in; so a centre is the rounded mean, whatever the way to it.
- * Empty clusters move to the rows with the largest distances, as in scikit-learn.
+ * The sums of a cluster's rows are kept exactly (kmeans_sums.h), and only rows that change their
+ * cluster are taken out and put in. Empty clusters move to the rows with the largest distances, as
+ * in scikit-learn.
  *
  * Invariants: the inertia of the assignments never rises; equal distances go to the first centre;
  * equal distances of candidates for an empty cluster to the first row. Memory: 10 bytes a row, and
- * for each centre 24 bytes a column and 40.
+ * for each centre 8 bytes a column and 24, and its sums.
  */
 #ifndef CRM_KERNEL_KMEANS_LLOYD_H
 #define CRM_KERNEL_KMEANS_LLOYD_H
 
-#include "kernel/kmeans.h"
+#include "kernel/kmeans_sums.h"
 
 #define CRM_LLOYD_NONE UINT16_MAX /* the label of a row that has no cluster yet */
 #define CRM_LLOYD_POLL ((size_t) 1 << 20)
@@ -34,10 +32,9 @@ typedef struct CrmLloyd
 {
 	CrmCtx *ctx;
 	const CrmKmeansData *data;
-	int k, max_k;     /* clusters now; room for so many */
-	double *centres;  /* k rows of d, columns in canonical order */
-	double *sums;     /* k times d + 1 sums of upper parts, the weight last, then of lower ones */
-	double *split;    /* d + 1: adding it and taking it away leaves the upper part of a term */
+	int k, max_k;    /* clusters now; room for so many */
+	double *centres; /* k rows of d, columns in canonical order */
+	CrmKmeansSums sums;
 	int64_t *members; /* k: rows of positive weight */
 	double *shift;    /* k: how far the last update moved a centre */
 	double *moved;    /* k */
@@ -87,21 +84,11 @@ crm_kmeans_lloyd_weight(const CrmLloyd *lloyd, size_t i)
 	return lloyd->data->weights != NULL ? lloyd->data->weights[i] : 1.0;
 }
 
-/* Give the sums of a cluster, see CrmLloyd. */
-static inline double *
-crm_kmeans_lloyd_sums(const CrmLloyd *lloyd, int j)
-{
-	return lloyd->sums + (size_t) j * 2 * ((size_t) lloyd->data->d + 1);
-}
-
 /* Give the weight of the rows of a cluster. */
 static inline double
 crm_kmeans_lloyd_weight_of(const CrmLloyd *lloyd, int j)
 {
-	const double *sums = crm_kmeans_lloyd_sums(lloyd, j);
-	int d = lloyd->data->d;
-
-	return sums[d] + sums[2 * d + 1];
+	return crm_kmeans_sums_get(&lloyd->sums, j, lloyd->data->d);
 }
 
 extern size_t crm_kmeans_lloyd_bytes(size_t n, int d, int k);

@@ -82,7 +82,7 @@ find_means(const Column *column, double total)
 		column->mean[j] =
 			column->weights[j] > 0.0 ? crm_sum_value(column->sums[j]) / column->weights[j] : 0.0;
 	}
-	return crm_sum_value(all) / total;
+	return total > 0.0 ? crm_sum_value(all) / total : 0.0;
 }
 
 /*
@@ -98,7 +98,11 @@ profile_column(CrmCtx *ctx, Column *column, int at, CrmKmeansProfile *profile)
 	CrmSum all = {0};
 
 	for (size_t i = 0; i < column->data->n; i++)
+	{
 		reach = fmax(reach, fabs(original(column, i)));
+		if (i % POLL_ROWS == POLL_ROWS - 1 && crm_poll(ctx))
+			return CRM_ABORTED;
+	}
 	(void) frexp(reach, &exponent);
 	exponent = exponent > -1000 ? exponent : -1000;
 	column->factor = ldexp(1.0, -exponent);
@@ -114,7 +118,7 @@ profile_column(CrmCtx *ctx, Column *column, int at, CrmKmeansProfile *profile)
 		crm_sum_merge(&all, column->sums[j]);
 		crm_sum_add(&all, column->weights[j] * away * away);
 	}
-	sd = sqrt(crm_sum_value(all) / total);
+	sd = total > 0.0 ? sqrt(crm_sum_value(all) / total) : 0.0;
 	for (int j = 0; j < k; j++)
 	{
 		double weight = column->weights[j], within = crm_sum_value(column->sums[j]);

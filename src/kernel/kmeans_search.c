@@ -52,7 +52,7 @@ crm_kmeans_search_bytes(size_t n, int d, int k)
 bool
 crm_kmeans_search_is_cheap(size_t n, int d, int k)
 {
-	return n <= CRM_SEARCH_TERMS / d / k;
+	return n == 0 || k == 0 || n <= CRM_SEARCH_TERMS / d / k;
 }
 
 /* ---- exchanges ----------------------------------------------------------------------------- */

@@ -3,7 +3,6 @@
  */
 #include "kernel/kmeans_seed.h"
 
-#include "kernel/base/lanes.h"
 #include "kernel/kmeans_nearest.h"
 
 #include <math.h>
@@ -26,22 +25,6 @@ crm_kmeans_seed_bytes(size_t n)
 	return count_blocks(n) * sizeof(double);
 }
 
-/* Lower each of n shares to the square of the same row. */
-static CRM_CLONES void
-lower(const double *share, const double *squares, size_t n, double *lowered)
-{
-	size_t i = 0;
-
-	for (; i + CRM_LANES <= n; i += CRM_LANES)
-	{
-		CrmLanes a = CRM_LANES_LOAD(share + i), b = CRM_LANES_LOAD(squares + i);
-
-		CRM_LANES_STORE(lowered + i, CRM_LANES_CHOOSE(b < a, b, a));
-	}
-	for (; i < n; i++)
-		lowered[i] = squares[i] < share[i] ? squares[i] : share[i];
-}
-
 /* Give the rows of block b and where they begin. */
 static size_t
 block_rows(const CrmKmeansUrn *urn, size_t b, size_t *first)
@@ -50,6 +33,22 @@ block_rows(const CrmKmeansUrn *urn, size_t b, size_t *first)
 
 	*first = b * BLOCK;
 	return n - *first > BLOCK ? BLOCK : n - *first;
+}
+
+/* Set all shares; the sums are left as they are. */
+static CrmStatus
+set_shares(CrmKmeansUrn *urn, double share)
+{
+	for (size_t b = 0; b < urn->n_blocks; b++)
+	{
+		size_t first, count = block_rows(urn, b, &first);
+
+		for (size_t i = first; i < first + count; i++)
+			urn->share[i] = share;
+		if (crm_kmeans_lloyd_is_stopped(urn->lloyd, count))
+			return CRM_ABORTED;
+	}
+	return CRM_OK;
 }
 
 /* Make an urn in which every row has share 1; it uses up the bounds. */
@@ -62,9 +61,7 @@ crm_kmeans_urn_begin(CrmKmeansUrn *urn, CrmLloyd *lloyd)
 	if ((urn->block = crm_allocate(lloyd->ctx, urn->n_blocks, sizeof(double))) == NULL)
 		return lloyd->ctx->failure;
 	lloyd->is_loose = true;
-	for (size_t i = 0; i < n; i++)
-		urn->share[i] = 1.0;
-	return crm_kmeans_urn_fill(urn);
+	return set_shares(urn, 1.0) == CRM_OK ? crm_kmeans_urn_fill(urn) : CRM_ABORTED;
 }
 
 /* Sum the shares, after the caller has set them. */
@@ -140,7 +137,7 @@ crm_kmeans_urn_approach(CrmKmeansUrn *urn, const double *centre)
 		double *share = urn->share + first;
 
 		crm_kmeans_nearest_squares(data->x, data->d, first, count, centre, squares);
-		lower(share, squares, count, share);
+		crm_kmeans_nearest_lower(share, squares, count, share);
 		urn->block[b] = crm_kmeans_nearest_sum(data->weights != NULL ? data->weights + first : NULL,
 											   share, count);
 		urn->total += urn->block[b];
@@ -168,7 +165,7 @@ crm_kmeans_urn_try(const CrmKmeansUrn *urn, const double *centres, int n, double
 		{
 			crm_kmeans_nearest_squares(data->x, data->d, first, count,
 									   centres + (size_t) t * data->d, squares);
-			lower(urn->share + first, squares, count, squares);
+			crm_kmeans_nearest_lower(urn->share + first, squares, count, squares);
 			totals[t] += crm_kmeans_nearest_sum(weights, squares, count);
 			if (crm_kmeans_lloyd_is_stopped(urn->lloyd, count * data->d))
 				return CRM_ABORTED;
@@ -195,9 +192,9 @@ seed_plusplus(CrmKmeansUrn *urn, int k, CrmRng *rng)
 	CrmStatus status;
 
 	copy_row(lloyd->data, crm_kmeans_urn_draw(urn, rng), lloyd->centres);
-	for (size_t i = 0; i < lloyd->data->n; i++)
-		urn->share[i] = INFINITY;
-	status = crm_kmeans_urn_approach(urn, lloyd->centres);
+	status = set_shares(urn, INFINITY);
+	if (status == CRM_OK)
+		status = crm_kmeans_urn_approach(urn, lloyd->centres);
 	for (lloyd->k = 1; lloyd->k < k && urn->total > 0.0 && status == CRM_OK; lloyd->k++)
 	{
 		double *centre = lloyd->centres + (size_t) lloyd->k * d;

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#define SPREAD 2.0 /* of the centres; of the rows around them it is 1 */
+#define SPREAD 1.0 /* of the centres; of the rows around them it is 1 as well */
 
 static void *
 allocate(CrmCtx *ctx, size_t bytes)

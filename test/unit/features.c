@@ -167,6 +167,10 @@ test_by_hand(void)
 	ok(isinf(feature.low), "and nowhere else");
 	is_near(crm_feature_value(&feature, 1e9), 1.0, 0.0, "an outlier is as the quantile");
 	is_near(crm_feature_value(&feature, 2.5), 0.5, 0.0, "minmax");
+	feature = learn(with(CRM_TRANSFORM_NONE, CRM_SCALE_ZSCORE), column, 5);
+	is_near(crm_feature_value(&feature, 100), 78 / sqrt(7610 / 5.0), 1e-15, "zscore");
+	feature = learn(with(CRM_TRANSFORM_NONE, CRM_SCALE_ROBUST), column, 5);
+	is_near(crm_feature_value(&feature, 100), 48.5, 0.0, "robust");
 	feature = learn(with(CRM_TRANSFORM_LOG1P, CRM_SCALE_NONE), column, 5);
 	is_near(crm_feature_value(&feature, 100), log(101), 1e-15, "log1p");
 	ok(isnan(crm_feature_value(&feature, -1)), "log1p has no value at -1");

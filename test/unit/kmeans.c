@@ -278,7 +278,7 @@ test_value(void)
 	ok(passed, "clusters stand by value, in the direction that is asked for");
 }
 
-/* Weights are so many equal rows; scaling by hand gives what scaled columns give. */
+/* A weight is so many equal rows. */
 static void
 test_weights(void)
 {
@@ -448,7 +448,7 @@ test_check(void)
 	} cases[] = {{good, "k "},        {good, "k "},        {good, "n_init"},
 				 {good, "n_init"},    {good, "max_iter"},  {good, "tolerance"},
 				 {good, "tolerance"}, {good, "tolerance"}, {good, "centroids"}};
-	bool passed = crm_kmeans_check(&good, NULL, 0);
+	bool passed = crm_kmeans_check(&good, NULL, 0) && crm_kmeans_bytes(&good, 0, 1) > 0;
 
 	cases[0].param.k = 0;
 	cases[1].param.k = 10001;
@@ -478,6 +478,27 @@ test_check(void)
 	good.centroids = given;
 	passed &= crm_kmeans_check(&good, NULL, 0);
 	ok(passed, "parameters outside their domain are refused with a reason");
+	passed = true;
+	for (size_t odd = 0; odd < 4; odd++)
+	{
+		static const double odds[] = {NAN, INFINITY, -INFINITY, 1e200};
+		double centroids[9] = {1, 2, 3, 4, 5, 6, 7, 8, odds[odd]};
+		Points points;
+		Host host;
+		CrmCtx *ctx = host_begin(&host);
+		CrmKmeansModel model;
+
+		points_grid(&points, false);
+		(void) points_arrange(ctx, &points);
+		good.centroids = centroids;
+		passed &= crm_kmeans_fit(ctx, &points.data, &good, &model) == CRM_DOMAIN;
+		centroids[8] = 1e140;
+		passed &= crm_kmeans_fit(ctx, &points.data, &good, &model) == CRM_OK;
+		crm_kmeans_model_free(ctx, &model);
+		points_end(ctx, &points);
+		passed &= host.tap.live == 0;
+	}
+	ok(passed, "given centroids that are not finite or too large are refused");
 }
 
 /* All memory is told beforehand; failures and cancels leave nothing behind. */

@@ -33,7 +33,6 @@ is_consistent(const CrmLloyd *lloyd, bool has_labels)
 
 		for (int f = 0; f <= data->d; f++)
 		{
-			const double *sums = crm_kmeans_lloyd_sums(lloyd, j);
 			CrmSum sum = {0};
 
 			for (size_t i = 0; i < data->n; i++)
@@ -46,7 +45,7 @@ is_consistent(const CrmLloyd *lloyd, bool has_labels)
 					members += f == data->d && mine > 0.0;
 				}
 			if (f < data->d)
-				passed &= fabs(sums[f] + sums[data->d + 1 + f] - crm_sum_value(sum)) <=
+				passed &= fabs(crm_kmeans_sums_get(&lloyd->sums, j, f) - crm_sum_value(sum)) <=
 						  1e-15 * fabs(crm_sum_value(sum));
 		}
 		passed &= lloyd->members[j] == members;

@@ -9,6 +9,15 @@
 
 #include <string.h>
 
+#define LANES 2
+#include "kernel/base/canonical_lanes.h"
+#if CRM_LANES_HAVE_WIDE
+#define LANES 4
+#include "kernel/base/canonical_lanes.h"
+#define LANES 8
+#include "kernel/base/canonical_lanes.h"
+#endif
+
 #define SLICE      4096 /* rows whose hashes stay in the first cache while the columns pass */
 #define POLL_EVERY ((size_t) 1 << 18)
 
@@ -23,39 +32,15 @@ mix_value(double value)
 	return crm_mix64(bits);
 }
 
-/* Mix eight lanes as crm_mix64 does one word. */
-#define MIX_LANES(x)                                                                               \
-	do                                                                                             \
-	{                                                                                              \
-		(x) ^= (x) >> 33;                                                                          \
-		(x) *= UINT64_C(0xff51afd7ed558ccd);                                                       \
-		(x) ^= (x) >> 33;                                                                          \
-		(x) *= UINT64_C(0xc4ceb9fe1a85ec53);                                                       \
-		(x) ^= (x) >> 33;                                                                          \
-	} while (0)
-
 /* Add up the mixed values of a column; with hashes, each mixed with its row's hash once more. */
-static CRM_CLONES uint64_t
+static uint64_t
 sum_values(const double *column, const uint64_t *hash, size_t n)
 {
-	CrmLaneWords sums = {0};
-	uint64_t lane[CRM_LANES], sum = 0;
-	size_t i = 0;
+	uint64_t lane[CRM_LANES_ALL] = {0}, sum = 0;
+	size_t i = n / CRM_LANES_ALL * CRM_LANES_ALL;
 
-	for (; i + CRM_LANES <= n; i += CRM_LANES)
-	{
-		CrmLaneWords word = (CrmLaneWords) (CRM_LANES_LOAD(column + i) + 0.0);
-
-		MIX_LANES(word);
-		if (hash != NULL)
-		{
-			word ^= *(const CrmLaneWordsAt *) (hash + i);
-			MIX_LANES(word);
-		}
-		sums += word;
-	}
-	*(CrmLaneWordsAt *) lane = sums;
-	for (int l = 0; l < CRM_LANES; l++)
+	CRM_LANES_CALL(add_up, column, hash, i, lane);
+	for (int l = 0; l < CRM_LANES_ALL; l++)
 		sum += lane[l];
 	for (; i < n; i++)
 		sum += hash != NULL ? crm_mix64(hash[i] ^ mix_value(column[i])) : mix_value(column[i]);
@@ -63,20 +48,12 @@ sum_values(const double *column, const uint64_t *hash, size_t n)
 }
 
 /* Add the mixed values of a column, mixed with its key once more, to the hashes of n rows. */
-static CRM_CLONES void
+static void
 add_column(const double *column, uint64_t key, size_t n, uint64_t *hash)
 {
-	size_t i = 0;
+	size_t i = n / CRM_LANES_ALL * CRM_LANES_ALL;
 
-	for (; i + CRM_LANES <= n; i += CRM_LANES)
-	{
-		CrmLaneWords word = (CrmLaneWords) (CRM_LANES_LOAD(column + i) + 0.0);
-
-		MIX_LANES(word);
-		word ^= key;
-		MIX_LANES(word);
-		*(CrmLaneWordsAt *) (hash + i) += word;
-	}
+	CRM_LANES_CALL(mix_in, column, key, i, hash);
 	for (; i < n; i++)
 		hash[i] += crm_mix64(key ^ mix_value(column[i]));
 }
@@ -170,14 +147,16 @@ order_columns(CrmCtx *ctx, double *const *columns, int d, const double *weights,
 }
 
 /* Give the m-th copy of a row a hash of its own; tell whether there was any. */
-static bool
-scatter_copies(uint64_t *hash, const uint32_t *order, size_t n)
+static CrmStatus
+scatter_copies(CrmCtx *ctx, uint64_t *hash, const uint32_t *order, size_t n, bool *has_copies)
 {
-	bool has_copies = false;
 	uint64_t first = n > 0 ? hash[order[0]] : 0, copy = 0;
 
+	*has_copies = false;
 	for (size_t i = 1; i < n; i++)
 	{
+		if (i % POLL_EVERY == 0 && crm_poll(ctx))
+			return CRM_ABORTED;
 		if (hash[order[i]] != first)
 		{
 			first = hash[order[i]];
@@ -185,9 +164,9 @@ scatter_copies(uint64_t *hash, const uint32_t *order, size_t n)
 			continue;
 		}
 		hash[order[i]] = crm_mix64(first + ++copy);
-		has_copies = true;
+		*has_copies = true;
 	}
-	return has_copies;
+	return CRM_OK;
 }
 
 /* Order the rows by hash. */
@@ -195,6 +174,7 @@ static CrmStatus
 order_rows(CrmCtx *ctx, uint64_t *hash, size_t n, uint32_t *order)
 {
 	uint32_t *scratch = crm_allocate(ctx, n, sizeof(uint32_t));
+	bool has_copies = false;
 	CrmStatus status;
 
 	if (scratch == NULL)
@@ -202,7 +182,9 @@ order_rows(CrmCtx *ctx, uint64_t *hash, size_t n, uint32_t *order)
 	for (size_t i = 0; i < n; i++)
 		order[i] = (uint32_t) i;
 	status = crm_radix_sort_hashes(ctx, hash, order, scratch, n);
-	if (status == CRM_OK && scatter_copies(hash, order, n))
+	if (status == CRM_OK)
+		status = scatter_copies(ctx, hash, order, n, &has_copies);
+	if (status == CRM_OK && has_copies)
 		status = crm_radix_sort_hashes(ctx, hash, order, scratch, n);
 	crm_release(ctx, scratch, n, sizeof(uint32_t));
 	return status;

@@ -105,6 +105,19 @@ crm_feature_inverse(const CrmFeature *feature, double z)
 
 /* ---- quantiles ----------------------------------------------------------------------------- */
 
+/* Turn a column into order keys in place of other values, or of itself. */
+static CrmStatus
+make_keys(CrmCtx *ctx, const double *column, size_t n, uint64_t *keys)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		keys[i] = crm_order_double(column[i]);
+		if (i % POLL_ROWS == POLL_ROWS - 1 && crm_poll(ctx))
+			return CRM_ABORTED;
+	}
+	return CRM_OK;
+}
+
 /* Sort a few ranks; double ones stay. */
 static void
 sort_ranks(size_t *ranks, int n)
@@ -173,9 +186,9 @@ crm_feature_quantiles(CrmCtx *ctx, const double *column, size_t n, const double 
 	keys = crm_allocate(ctx, n, sizeof(uint64_t));
 	if (keys == NULL)
 		return ctx->failure;
-	for (size_t i = 0; i < n; i++)
-		keys[i] = crm_order_double(column[i]);
-	status = crm_poll(ctx) ? CRM_ABORTED : take_quantiles(ctx, keys, n, p, n_p, quantile);
+	status = make_keys(ctx, column, n, keys);
+	if (status == CRM_OK)
+		status = take_quantiles(ctx, keys, n, p, n_p, quantile);
 	crm_release(ctx, keys, n, sizeof(uint64_t));
 	return status;
 }
@@ -350,6 +363,8 @@ find_lambda(CrmCtx *ctx, const double *logs, size_t n, double *lambda)
 		crm_sum_add(&sum, logs[i]);
 		least = fmin(least, logs[i]);
 		most = fmax(most, logs[i]);
+		if (i % POLL_ROWS == POLL_ROWS - 1 && crm_poll(ctx))
+			return CRM_ABORTED;
 	}
 	brent.low = find_limit(least, most, CRM_FEATURE_LAMBDA_MIN);
 	brent.high = find_limit(least, most, CRM_FEATURE_LAMBDA_MAX);
@@ -375,25 +390,28 @@ find_lambda(CrmCtx *ctx, const double *logs, size_t n, double *lambda)
 
 /* ---- columns ------------------------------------------------------------------------------- */
 
-/* Find the least and the most of a column; false when a value is not finite. */
-static bool
-find_range(const double *column, size_t n, double *least, double *most)
+/* Find the least and the most of a column; CRM_DOMAIN when a value is not finite. */
+static CrmStatus
+find_range(CrmCtx *ctx, const double *column, size_t n, double *least, double *most)
 {
 	*least = INFINITY;
 	*most = -INFINITY;
 	for (size_t i = 0; i < n; i++)
 	{
 		if (column[i] - column[i] != 0.0)
-			return false;
+			return CRM_DOMAIN;
 		*least = column[i] < *least ? column[i] : *least;
 		*most = column[i] > *most ? column[i] : *most;
+		if (i % POLL_ROWS == POLL_ROWS - 1 && crm_poll(ctx))
+			return CRM_ABORTED;
 	}
-	return true;
+	return CRM_OK;
 }
 
 /* Find centre and spread of a zscore, the values scaled so that nothing over- or underflows. */
-static void
-find_zscore(const double *values, size_t n, double least, double most, CrmFeature *feature)
+static CrmStatus
+find_zscore(CrmCtx *ctx, const double *values, size_t n, double least, double most,
+			CrmFeature *feature)
 {
 	CrmSum sum = {0}, squares = {0};
 	double factor;
@@ -403,11 +421,20 @@ find_zscore(const double *values, size_t n, double least, double most, CrmFeatur
 	exponent = exponent > -1000 ? exponent : -1000;
 	factor = ldexp(1.0, -exponent);
 	for (size_t i = 0; i < n; i++)
+	{
 		crm_sum_add(&sum, values[i] * factor);
+		if (i % POLL_ROWS == POLL_ROWS - 1 && crm_poll(ctx))
+			return CRM_ABORTED;
+	}
 	feature->centre = ldexp(crm_sum_mean(sum, (int64_t) n), exponent);
 	for (size_t i = 0; i < n; i++)
+	{
 		crm_sum_add_square(&squares, values[i] * factor - feature->centre * factor);
+		if (i % POLL_ROWS == POLL_ROWS - 1 && crm_poll(ctx))
+			return CRM_ABORTED;
+	}
 	feature->spread = ldexp(sqrt(crm_sum_mean(squares, (int64_t) n)), exponent);
+	return CRM_OK;
 }
 
 /* Find centre and spread from the transformed values, which get rearranged. */
@@ -417,27 +444,27 @@ find_scale(CrmCtx *ctx, double *values, size_t n, CrmFeature *feature)
 	static const double quartiles[] = {0.25, 0.5, 0.75};
 	uint64_t *keys = (uint64_t *) (void *) values;
 	double quantile[3], least, most;
-	CrmStatus status = CRM_OK;
+	CrmStatus status = find_range(ctx, values, n, &least, &most);
 
-	if (!find_range(values, n, &least, &most))
-		return CRM_DOMAIN;
-	if (feature->scale == CRM_SCALE_NONE)
-		return CRM_OK;
+	if (status != CRM_OK || feature->scale == CRM_SCALE_NONE)
+		return status;
 	feature->centre = least;
 	if (!(most > least))
 		return CRM_OK;
 	switch (feature->scale)
 	{
 		case CRM_SCALE_ZSCORE:
-			find_zscore(values, n, least, most, feature);
+			status = find_zscore(ctx, values, n, least, most, feature);
 			break;
 		case CRM_SCALE_MINMAX:
 			feature->spread = most - least;
 			break;
 		default:
-			for (size_t i = 0; i < n; i++)
-				keys[i] = crm_order_double(values[i]);
-			status = take_quantiles(ctx, keys, n, quartiles, 3, quantile);
+			status = make_keys(ctx, values, n, keys);
+			if (status == CRM_OK)
+				status = take_quantiles(ctx, keys, n, quartiles, 3, quantile);
+			if (status != CRM_OK)
+				return status;
 			feature->centre = quantile[1];
 			feature->spread = quantile[2] - quantile[0];
 			break;
@@ -453,28 +480,33 @@ fit(CrmCtx *ctx, const CrmFeatureParam *param, const double *column, size_t n, d
 	CrmFeature *feature)
 {
 	double ends[] = {param->low, param->high}, quantile[2], least, most;
-	CrmStatus status = CRM_OK;
+	CrmStatus status = find_range(ctx, column, n, &least, &most);
 
-	if (!find_range(column, n, &least, &most))
-		return CRM_DOMAIN;
-	if (n == 0)
-		return CRM_OK;
+	if (status != CRM_OK || n == 0)
+		return status;
 	if (param->low > 0.0 || param->high < 1.0)
 	{
 		uint64_t *keys = (uint64_t *) (void *) values;
 
-		for (size_t i = 0; i < n; i++)
-			keys[i] = crm_order_double(column[i]);
-		status = take_quantiles(ctx, keys, n, ends, 2, quantile);
+		status = make_keys(ctx, column, n, keys);
+		if (status == CRM_OK)
+			status = take_quantiles(ctx, keys, n, ends, 2, quantile);
+		if (status != CRM_OK)
+			return status;
 		feature->low = param->low > 0.0 ? quantile[0] : -INFINITY;
 		feature->high = param->high < 1.0 ? quantile[1] : INFINITY;
 	}
 	if (status == CRM_OK && param->transform == CRM_TRANSFORM_YEO_JOHNSON &&
 		fmax(least, feature->low) < fmin(most, feature->high))
 	{
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n && status == CRM_OK; i++)
+		{
 			values[i] = signed_log(fmin(fmax(column[i], feature->low), feature->high));
-		status = find_lambda(ctx, values, n, &feature->lambda);
+			if (i % POLL_ROWS == POLL_ROWS - 1 && crm_poll(ctx))
+				status = CRM_ABORTED;
+		}
+		if (status == CRM_OK)
+			status = find_lambda(ctx, values, n, &feature->lambda);
 	}
 	for (size_t i = 0; i < n && status == CRM_OK; i++)
 	{

@@ -48,7 +48,6 @@ typedef struct Report
 	CrmBasketsState *state;
 	CrmRecommender recommender;
 	CrmRecommendation *list; /* room for k */
-	CrmLabelArray room;      /* of an antecedent */
 } Report;
 
 /* A list of items that the caller gave. */
@@ -232,17 +231,18 @@ make_reason(const Report *report, const CrmRecommendation *told)
 
 /* Fill in the columns that tell of a recommendation. */
 static void
-tell(Report *report, uint32 rank, const CrmRecommendation *told, Datum *values, bool *nulls)
+tell(const Report *report, uint32 rank, const CrmRecommendation *told, Datum *values, bool *nulls)
 {
 	uint32 n = report->state->baskets.n;
 	bool is_popular = told->method == CRM_RECOMMEND_POPULAR;
+	CrmLabelArray room = {.array = NULL};
 
 	values[0] = Int32GetDatum((int32) rank);
 	values[1] = PointerGetDatum(report->state->label[told->item]);
 	values[2] = Float8GetDatum(told->score);
 	values[3] = CStringGetTextDatum(told_method[told->method]);
 	values[4] = PointerGetDatum(make_reason(report, told));
-	values[5] = crm_baskets_labels(report->state, told->antecedent, told->length, &report->room);
+	values[5] = crm_baskets_labels(report->state, told->antecedent, told->length, &room);
 	values[6] = Float8GetDatum(crm_recommend_confidence(told));
 	values[7] = Float8GetDatum(crm_recommend_lift(told, n));
 	values[8] = Int64GetDatum(told->together);

@@ -587,7 +587,8 @@ crm_recommend_similar(CrmRecommender *recommender, uint32_t item, CrmRecommendat
 	*n = 0;
 	if (status != CRM_OK)
 		return status;
-	status = crm_recommend_nearest(recommender, item, n_touched, recommender->param.k, list, n);
+	status =
+		crm_recommend_nearest(recommender, item, n_touched, false, recommender->param.k, list, n);
 	crm_recommend_forget(recommender, n_touched);
 	return status;
 }

@@ -11,9 +11,9 @@
  *               n_Aj / n_A >= min_confidence, and a lift above 1.
  *     similar   s_ij = n_ij / sqrt(n_i n_j) * n_ij / (n_ij + b): the cosine of Sarwar et al. 2001
  *               (doi 10.1145/371920.372071) with Koren's shrinkage by support (2008, doi
- *               10.1145/1401890.1401944); each item speaks for its nearest neighbours only, and
- *               score = sum of s_ij over the basket (Deshpande and Karypis 2004, doi
- *               10.1145/963770.963776).
+ *               10.1145/1401890.1401944); each item speaks for the nearest neighbours of its own,
+ *               all of a lift above 1, and score = sum of s_ij over the basket (Deshpande and
+ *               Karypis 2004, doi 10.1145/963770.963776).
  *     popular   score = n_j / n.
  *
  * A list is filled by rules, then by similar items, then by popular ones; within each by score,

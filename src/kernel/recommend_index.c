@@ -205,11 +205,12 @@ crm_recommend_forget(CrmRecommender *recommender, uint32_t n_touched)
 
 /*
  * Put the k items most like one whose baskets have been counted into the list, the best first;
- * never itself, nor items in fewer common baskets than min_count. Gives their number in *n.
+ * never itself, nor items in fewer common baskets than min_count, nor (is_lifted) in no more than
+ * chance would give. Gives their number in *n.
  */
 CrmStatus
-crm_recommend_nearest(CrmRecommender *recommender, uint32_t item, uint32_t n_touched, uint32_t k,
-					  CrmRecommendation *list, uint32_t *n)
+crm_recommend_nearest(CrmRecommender *recommender, uint32_t item, uint32_t n_touched,
+					  bool is_lifted, uint32_t k, CrmRecommendation *list, uint32_t *n)
 {
 	*n = 0;
 	for (uint32_t i = 0; i < n_touched; i++)
@@ -218,7 +219,9 @@ crm_recommend_nearest(CrmRecommender *recommender, uint32_t item, uint32_t n_tou
 		uint32_t together = recommender->tally[other].count;
 		CrmRecommendation candidate;
 
-		if (other == item || together < recommender->param.min_count)
+		if (other == item || together < recommender->param.min_count ||
+			(is_lifted &&
+			 !crm_recommend_is_lifted(recommender, other, recommender->count[item], together)))
 			continue;
 		candidate = (CrmRecommendation){
 			.score = crm_recommend_similarity(recommender, item, other, together),
@@ -248,8 +251,9 @@ crm_recommend_row(CrmRecommender *recommender, uint32_t item, const CrmRecommend
 	if (made != NULL)
 		return CRM_OK;
 	if ((status = crm_recommend_count(recommender, tids, n, &n_touched)) != CRM_OK ||
-		(status = crm_recommend_nearest(recommender, item, n_touched, recommender->param.neighbours,
-										recommender->nearest, &n_similar)) != CRM_OK)
+		(status = crm_recommend_nearest(recommender, item, n_touched, true,
+										recommender->param.neighbours, recommender->nearest,
+										&n_similar)) != CRM_OK)
 		return status;
 	/* the items that make a rule come to the front */
 	for (uint32_t i = 0; i < n_touched; i++)

@@ -57,6 +57,15 @@ crm_recommend_strength(const CrmRecommender *recommender, uint32_t item, uint32_
 	return ((double) together + prior * share) / ((double) antecedent_count + prior);
 }
 
+/* Tell whether an item is in more of the baskets with an antecedent than chance would put there. */
+static inline bool
+crm_recommend_is_lifted(const CrmRecommender *recommender, uint32_t item, uint32_t antecedent_count,
+						uint32_t together)
+{
+	return (uint64_t) together * recommender->baskets->n >
+		   (uint64_t) antecedent_count * recommender->count[item];
+}
+
 /* Tell whether so many baskets with an antecedent and with an item too make a rule. */
 static inline bool
 crm_recommend_is_rule(const CrmRecommender *recommender, uint32_t item, uint32_t antecedent_count,
@@ -66,16 +75,15 @@ crm_recommend_is_rule(const CrmRecommender *recommender, uint32_t item, uint32_t
 
 	return together >= param->min_count &&
 		   (double) together / (double) antecedent_count >= param->min_confidence &&
-		   (uint64_t) together * recommender->baskets->n >
-			   (uint64_t) antecedent_count * recommender->count[item];
+		   crm_recommend_is_lifted(recommender, item, antecedent_count, together);
 }
 
 extern CrmStatus crm_recommend_count(CrmRecommender *recommender, const uint32_t *tids, uint32_t n,
 									 uint32_t *n_touched);
 extern void crm_recommend_forget(CrmRecommender *recommender, uint32_t n_touched);
 extern CrmStatus crm_recommend_nearest(CrmRecommender *recommender, uint32_t item,
-									   uint32_t n_touched, uint32_t k, CrmRecommendation *list,
-									   uint32_t *n);
+									   uint32_t n_touched, bool is_lifted, uint32_t k,
+									   CrmRecommendation *list, uint32_t *n);
 extern CrmStatus crm_recommend_row(CrmRecommender *recommender, uint32_t item,
 								   const CrmRecommendRow **row);
 extern CrmStatus crm_recommend_popularity(CrmRecommender *recommender);

@@ -85,17 +85,26 @@ source_select(const char *source)
 	return crm_source_select(source, &crm_contract_baskets);
 }
 
-/* Give the query of a source's rows before a moment, as a source by itself. */
+/*
+ * Give the query of a source's rows before a moment, as a source by itself. The source is checked
+ * for all columns of a history.
+ */
 char *
 crm_histories_before(const char *source, TimestampTz cut_at)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	char *query;
+	char *select, *query;
 
 	crm_source_open();
+	select = source_select(source);
+	(void) crm_source_prepare(
+		psprintf("SELECT q.customer_id, q.ordered_at::pg_catalog.timestamptz, "
+				 "q.basket_id, q.item_id FROM (%s\n) q",
+				 select),
+		&crm_contract_dated_baskets);
 	query = psprintf("SELECT q.* FROM (%s\n) q WHERE q.ordered_at::pg_catalog.timestamptz "
 					 "OPERATOR(pg_catalog.<) %s::pg_catalog.timestamptz",
-					 source_select(source), quote_literal_cstr(timestamptz_to_str(cut_at)));
+					 select, quote_literal_cstr(timestamptz_to_str(cut_at)));
 	query = MemoryContextStrdup(caller, query);
 	crm_source_close();
 	return query;

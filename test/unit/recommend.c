@@ -129,6 +129,13 @@ similarity(const Case *c, const CrmRecommendParam *param, uint32_t i, uint32_t j
 		   (both + param->shrinkage);
 }
 
+/* Tell whether two items are together more often than by chance. */
+static bool
+is_lifted(const Case *c, uint32_t i, uint32_t j)
+{
+	return count(c, 1u << i | 1u << j) * c->baskets.n > count(c, 1u << i) * count(c, 1u << j);
+}
+
 /* Tell whether j is among the neighbours of i. */
 static bool
 is_neighbour(const Case *c, const CrmRecommendParam *param, uint32_t i, uint32_t j)
@@ -136,14 +143,14 @@ is_neighbour(const Case *c, const CrmRecommendParam *param, uint32_t i, uint32_t
 	uint32_t both = count(c, 1u << i | 1u << j), before = 0;
 	double s = similarity(c, param, i, j);
 
-	if (both < param->min_count)
+	if (both < param->min_count || !is_lifted(c, i, j))
 		return false;
 	for (uint32_t o = 0; o < c->baskets.n_items; o++)
 	{
 		uint32_t other = count(c, 1u << i | 1u << o);
 		double t = similarity(c, param, i, o);
 
-		if (o == i || o == j || other < param->min_count)
+		if (o == i || o == j || other < param->min_count || !is_lifted(c, i, o))
 			continue;
 		if (fabs(t - s) > 1e-12)
 			before += t > s;

@@ -78,7 +78,8 @@ is_row(const Case *c, const CrmRecommender *r, uint32_t item, const CrmRecommend
 		for (uint32_t i = 0; i < row->n_similar; i++)
 			if (row->pairs[row->n_rules + i].item == j)
 			{
-				if (row->pairs[row->n_rules + i].together != both || j == item)
+				if (row->pairs[row->n_rules + i].together != both || j == item ||
+					both * c->baskets.n <= own * of_j)
 					return false;
 				worst = fmin(worst, s);
 			}
@@ -87,7 +88,7 @@ is_row(const Case *c, const CrmRecommender *r, uint32_t item, const CrmRecommend
 	{
 		uint32_t both = together(c, item, j), of_j = together(c, j, j);
 		double s = both / sqrt((double) own * of_j) * both / (both + param->shrinkage);
-		bool is_told = j == item || both < param->min_count;
+		bool is_told = j == item || both < param->min_count || both * c->baskets.n <= own * of_j;
 
 		for (uint32_t i = 0; i < row->n_similar; i++)
 			is_told |= row->pairs[row->n_rules + i].item == j;

@@ -24,7 +24,7 @@
 #define TOLD  11 /* columns that tell of a recommendation, its rank first */
 #define NAMED 10 /* unknown items that a message names */
 
-/* The options of how to recommend, in each function's order; where there is a method, it is first. */
+/* The options of how to recommend, in each function's order; a method comes before them. */
 enum
 {
 	ARG_MAX_ANTECEDENT,
@@ -332,7 +332,7 @@ crm_recommend_1_0(PG_FUNCTION_ARGS)
 #define SIMILAR 8
 
 PG_FUNCTION_INFO_V1(crm_similar_items_1_0);
-/* crm.similar_items(source, item, k, shrinkage, min_count): a row an item, the most similar first */
+/* crm.similar_items(source, item, k, ...): a row an item, the most similar first */
 Datum
 crm_similar_items_1_0(PG_FUNCTION_ARGS)
 {

@@ -7,8 +7,8 @@
  *     rule      s(A -> j) = (n_Aj + m n_j / n) / (n_A + m), for antecedents A within the basket:
  *               the confidence n_Aj / n_A, drawn to the item's share by m baskets (m-estimate,
  *               Cestnik 1990, Proc. ECAI, 147-149). The best r rules to j that share no item join
- *               as if they were independent: score = 1 - prod (1 - s). A rule has n_Aj >= min_count,
- *               n_Aj / n_A >= min_confidence, and a lift above 1.
+ *               as if they were independent: score = 1 - prod (1 - s). A rule has
+ *               n_Aj >= min_count, n_Aj / n_A >= min_confidence, and a lift above 1.
  *     similar   s_ij = n_ij / sqrt(n_i n_j) * n_ij / (n_ij + b): the cosine of Sarwar et al. 2001
  *               (doi 10.1145/371920.372071) with Koren's shrinkage by support (2008, doi
  *               10.1145/1401890.1401944); each item speaks for the nearest neighbours of its own,
@@ -105,7 +105,7 @@ typedef struct CrmRecommender
 	uint64_t work; /* since the last poll */
 } CrmRecommender;
 
-/* Give the share of the antecedent's baskets that hold the item too; of all baskets when popular. */
+/* Give the share of the antecedent's baskets that hold the item too; of all when popular. */
 static inline double
 crm_recommend_confidence(const CrmRecommendation *told)
 {

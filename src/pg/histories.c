@@ -15,6 +15,7 @@
 #include "pg/source.h"
 
 #define FIRST_ROOM 1024
+#define CHUNK      262144 /* rows between two chances to cancel */
 #define WHAT       "reading the customers' histories"
 
 /* The columns of the query that is made of the source. */
@@ -187,7 +188,11 @@ arrange(CrmHistories *histories)
 		check(histories, ctx->failure);
 	memset(at, 0, 2 * ((size_t) customers + 1) * sizeof(size_t));
 	for (size_t i = 0; i < histories->n; i++)
+	{
+		if (i % CHUNK == 0)
+			CHECK_FOR_INTERRUPTS();
 		at[2 * (size_t) histories->customer[i] + histories->is_later[i]]++;
+	}
 	start[0] = 0;
 	for (uint32 c = 0; c < customers; c++)
 	{
@@ -197,8 +202,12 @@ arrange(CrmHistories *histories)
 		at[2 * (size_t) c + 1] = middle[c];
 	}
 	for (size_t i = 0; i < histories->n; i++)
+	{
+		if (i % CHUNK == 0)
+			CHECK_FOR_INTERRUPTS();
 		code[at[2 * (size_t) histories->customer[i] + histories->is_later[i]]++] =
 			histories->item[i];
+	}
 	crm_release(ctx, at, 2 * ((size_t) customers + 1), sizeof(size_t));
 	histories->start = start;
 	histories->middle = middle;

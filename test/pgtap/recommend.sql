@@ -175,5 +175,20 @@ SELECT results_eq($$SELECT item, score, confidence, lift FROM crm.recommend('SEL
 SELECT lives_ok($$SELECT * FROM crm.recommend_customers(key => NULL::text, source => 'hand')$$, 'a run');
 SELECT is((function, rows_read, rows_used, customers), ('crm.recommend_customers'::text, 14::bigint, 14::bigint, 7::bigint), 'is accounted for') FROM crm.last_run();
 
+-- ---- a real shop: Online Retail, against an independent computation in numpy ----
+\set has_shop `test -r "${CRM_DATA:-/nowhere}/online_retail.csv.gz" && echo on || echo off`
+\if :has_shop
+CREATE TABLE raw (invoice text, stock text, description text, quantity int, at timestamp, price float8, customer float8, country text);
+\copy raw from program 'gzip -dc "$CRM_DATA/online_retail.csv.gz"' (format csv, header, encoding 'latin1')
+CREATE TABLE shop AS SELECT invoice AS basket_id, stock AS item_id, customer::int AS customer_id, at AS ordered_at FROM raw WHERE quantity > 0 AND customer IS NOT NULL;
+SELECT results_eq($$SELECT method, customers, round("precision"::numeric, 8), round(recall::numeric, 8), round(ndcg::numeric, 8), round(hit_rate::numeric, 8), round(coverage * items), recommended, met, items, unknown_items, without_history, without_new_item FROM crm.recommend_backtest('shop', '2011-09-01')$$,
+	$$VALUES ('recommend', 1891::bigint, 0.11073506, 0.02398238, 0.11879315, 0.35642517, 666::float8, 9455::bigint, 1047::bigint, 3394::bigint, 9582::bigint, 1022::bigint, 1426::bigint),
+		('rule', 1891, 0.11073506, 0.02398238, 0.11879315, 0.35642517, 666, 9455, 1047, 3394, 9582, 1022, 1426),
+		('similar', 1891, 0.11158117, 0.02456626, 0.11904945, 0.35272343, 870, 9455, 1055, 3394, 9582, 1022, 1426),
+		('popular', 1891, 0.05277631, 0.00951382, 0.05447305, 0.21258593, 33, 9455, 499, 3394, 9582, 1022, 1426)$$, 'Online Retail: twice the precision of what is popular');
+\else
+SELECT skip('CRM_DATA has no online_retail.csv.gz', 1);
+\endif
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -2,7 +2,7 @@
  * histories.c: a source of baskets with customer_id becomes a list of items for each customer.
  *
  * Customers and items are numbered as they come, rows kept as pairs of numbers, and sorted by
- * customer at the end: 9 bytes a row while reading, 4 more then.
+ * customer at the end: 8 bytes a row while reading, 9 with a cut, 4 more at the end.
  */
 #include "pg/histories.h"
 
@@ -15,6 +15,7 @@
 #include "pg/source.h"
 
 #define FIRST_ROOM 1024
+#define SORT_BYTES 36     /* that sorting takes of a customer */
 #define CHUNK      262144 /* rows between two chances to cancel */
 #define WHAT       "reading the customers' histories"
 
@@ -111,21 +112,45 @@ crm_histories_before(const char *source, TimestampTz cut_at)
 	return query;
 }
 
-/* Make room for one row more. */
+/* Give each array of rows that room. */
 static void
-grow(CrmHistories *histories)
+resize(CrmHistories *histories, size_t room)
 {
 	CrmCtx *ctx = histories->ctx;
-	size_t old = histories->room, room = Max(2 * old, FIRST_ROOM);
+	size_t old = histories->room;
 
 	histories->customer =
 		crm_memory_resize(ctx, histories->customer, old * sizeof(uint32), room * sizeof(uint32));
 	histories->item =
 		crm_memory_resize(ctx, histories->item, old * sizeof(uint32), room * sizeof(uint32));
-	histories->is_later = crm_memory_resize(ctx, histories->is_later, old, room);
-	if (histories->customer == NULL || histories->item == NULL || histories->is_later == NULL)
-		crm_memory_error(ctx->used + room * 9, ctx, WHAT, NULL, "give a source with fewer rows");
+	if (histories->request->has_cut)
+		histories->is_later = crm_memory_resize(ctx, histories->is_later, old, room);
 	histories->room = room;
+}
+
+/* Make room for more rows: twice as many, or as many as the budget allows and can still sort. */
+static void
+grow(CrmHistories *histories)
+{
+	const CrmCtx *ctx = histories->ctx;
+	size_t row_bytes = 2 * sizeof(uint32) + (histories->request->has_cut ? 1 : 0);
+	size_t others =
+		ctx->used - histories->room * row_bytes + (size_t) histories->customers.n * SORT_BYTES;
+	size_t left = ctx->limit > others ? ctx->limit - others : 0;
+	size_t most = left / (row_bytes + sizeof(uint32));
+
+	if (most <= histories->room)
+		crm_memory_error(others + (2 * histories->room + 1) * (row_bytes + sizeof(uint32)), ctx,
+						 WHAT, psprintf("%zu rows so far.", histories->n),
+						 "give a source with fewer rows");
+	resize(histories, Min(Max(2 * histories->room, FIRST_ROOM), most));
+}
+
+/* Tell whether a row is one of those from the cut on. */
+static inline bool
+is_later(const CrmHistories *histories, size_t i)
+{
+	return histories->is_later != NULL && histories->is_later[i];
 }
 
 /* Tell whether a text is a word; what is detoasted goes with the query. */
@@ -166,8 +191,9 @@ read_row(TupleTableSlot *slot, void *arg)
 	label = DatumGetTextPP(slot->tts_values[ITEM]);
 	histories->item[histories->n] =
 		item_code(histories, VARDATA_ANY(label), VARSIZE_ANY_EXHDR(label));
-	histories->is_later[histories->n] =
-		request->has_cut && DatumGetTimestampTz(slot->tts_values[MOMENT]) >= request->cut_at;
+	if (request->has_cut)
+		histories->is_later[histories->n] =
+			DatumGetTimestampTz(slot->tts_values[MOMENT]) >= request->cut_at;
 	histories->n++;
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(histories->scratch);
@@ -179,11 +205,15 @@ arrange(CrmHistories *histories)
 {
 	CrmCtx *ctx = histories->ctx;
 	uint32 customers = histories->customers.n;
-	size_t *start = crm_allocate(ctx, (size_t) customers + 1, sizeof(size_t));
-	size_t *middle = crm_allocate(ctx, (size_t) customers + 1, sizeof(size_t));
-	size_t *at = crm_allocate(ctx, 2 * ((size_t) customers + 1), sizeof(size_t));
-	uint32 *code = crm_allocate(ctx, histories->n, sizeof(uint32));
+	size_t *start, *middle, *at;
+	uint32 *code;
 
+	if (histories->room > 0)
+		resize(histories, histories->n);
+	start = crm_allocate(ctx, (size_t) customers + 1, sizeof(size_t));
+	middle = crm_allocate(ctx, (size_t) customers + 1, sizeof(size_t));
+	at = crm_allocate(ctx, 2 * ((size_t) customers + 1), sizeof(size_t));
+	code = crm_allocate(ctx, histories->n, sizeof(uint32));
 	if (start == NULL || middle == NULL || at == NULL || code == NULL)
 		check(histories, ctx->failure);
 	memset(at, 0, 2 * ((size_t) customers + 1) * sizeof(size_t));
@@ -191,7 +221,7 @@ arrange(CrmHistories *histories)
 	{
 		if (i % CHUNK == 0)
 			CHECK_FOR_INTERRUPTS();
-		at[2 * (size_t) histories->customer[i] + histories->is_later[i]]++;
+		at[2 * (size_t) histories->customer[i] + is_later(histories, i)]++;
 	}
 	start[0] = 0;
 	for (uint32 c = 0; c < customers; c++)
@@ -205,10 +235,16 @@ arrange(CrmHistories *histories)
 	{
 		if (i % CHUNK == 0)
 			CHECK_FOR_INTERRUPTS();
-		code[at[2 * (size_t) histories->customer[i] + histories->is_later[i]]++] =
+		code[at[2 * (size_t) histories->customer[i] + is_later(histories, i)]++] =
 			histories->item[i];
 	}
 	crm_release(ctx, at, 2 * ((size_t) customers + 1), sizeof(size_t));
+	crm_release(ctx, histories->customer, histories->room, sizeof(uint32));
+	crm_release(ctx, histories->item, histories->room, sizeof(uint32));
+	crm_release(ctx, histories->is_later, histories->room, 1);
+	histories->customer = histories->item = NULL;
+	histories->is_later = NULL;
+	histories->room = 0;
 	histories->start = start;
 	histories->middle = middle;
 	histories->code = code;

@@ -31,14 +31,14 @@ typedef struct CrmHistories
 	CrmCtx *ctx;
 	const CrmHistoriesRequest *request;
 	CrmKeyType key_type;
-	MemoryContext scratch; /* of a row */
-	CrmTable customers;    /* row c is customer c */
-	CrmTable items;        /* row i is the item of code i */
-	int64 rows;            /* read */
-	int64 null_rows;       /* without customer, basket, item or moment */
-	size_t n, room;        /* rows kept */
-	uint32 *customer, *item;
-	uint8 *is_later; /* at or after cut_at; NULL without has_cut */
+	MemoryContext scratch;   /* of a row */
+	CrmTable customers;      /* row c is customer c */
+	CrmTable items;          /* row i is the item of code i */
+	int64 rows;              /* read */
+	int64 null_rows;         /* without customer, basket, item or moment */
+	size_t n, room;          /* rows kept */
+	uint32 *customer, *item; /* of each row, until they are sorted */
+	uint8 *is_later;         /* whether it is at or after cut_at; NULL without has_cut */
 
 	/* from crm_histories_read on */
 	size_t *start;    /* customers + 1: those of customer c are code[start[c]] .. */

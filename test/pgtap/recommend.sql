@@ -148,6 +148,14 @@ $$, 'precision, recall, NDCG, hit rate and coverage are those of the definitions
 SELECT results_eq($$SELECT DISTINCT without_history, without_new_item, customers FROM crm.recommend_backtest('line', '2025-03-01')$$,
 	$$SELECT count(*) FILTER (WHERE before IS NULL), count(*) FILTER (WHERE before IS NOT NULL AND new = '{}'), count(*) FILTER (WHERE before IS NOT NULL AND new <> '{}') FROM tested$$, 'customers who cannot be tested are counted');
 
+SELECT b::text AS first FROM crm.recommend_backtest('SELECT basket_id, item_id, customer_id, ordered_at + interval ''1 microsecond'' AS ordered_at FROM line', '2025-03-01 00:00:00.000001+00') b LIMIT 1 \gset
+SELECT is(:'first', b::text, 'a cut is exact to the microsecond') FROM crm.recommend_backtest('line', '2025-03-01') b LIMIT 1;
+SET LOCAL DateStyle = 'German';
+SET LOCAL TimeZone = 'Africa/Monrovia';
+SELECT is(b::text, :'first', 'in any session') FROM crm.recommend_backtest('line', '2025-03-01 00:00:00+00') b LIMIT 1;
+SET LOCAL TimeZone = 'UTC';
+SET LOCAL DateStyle = 'ISO';
+
 -- By hand: eve and fay buy tea later. Before, tea was with jam twice; salt is as popular as jam.
 CREATE TABLE hand (basket_id int, customer_id text, ordered_at timestamptz, item_id text);
 INSERT INTO hand SELECT b, c, d::timestamptz, unnest(i) FROM (VALUES (1, 'ann', '2025-01-01', '{jam, tea}'::text[]), (2, 'bob', '2025-01-02', '{jam, tea}'), (3, 'cid', '2025-01-03', '{salt}'), (4, 'dan', '2025-01-04', '{salt}'),

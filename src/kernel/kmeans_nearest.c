@@ -1,18 +1,29 @@
 /*
- * kmeans_nearest.c: the inner loops of k-means; see kmeans_nearest.h.
- *
- * A tile is four vectors of eight rows, so four independent sums hide the latency of an addition
- * and a centre's coordinate is fetched once for 32 rows.
+ * kmeans_nearest.c: the inner loops of k-means; see kmeans_nearest.h. What runs in vectors stands
+ * in kmeans_nearest_lanes.h; rows that are left over take the same operations one by one.
  */
 #include "kernel/kmeans_nearest.h"
 
 #include "kernel/base/lanes.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
-#define VECTORS (CRM_NEAREST_TILE / CRM_LANES)
+#define LANES 2
+#include "kernel/kmeans_nearest_lanes.h"
+#if CRM_LANES_HAVE_WIDE
+#define LANES 4
+#include "kernel/kmeans_nearest_lanes.h"
+#define LANES 8
+#include "kernel/kmeans_nearest_lanes.h"
+#endif
+
+/* Give the part of n that is a multiple of the rows taken together. */
+static size_t
+whole(size_t n, size_t together)
+{
+	return n / together * together;
+}
 
 /* Forget all centres. */
 void
@@ -25,88 +36,27 @@ crm_kmeans_nearest_begin(CrmNearest *nearest)
 	}
 }
 
-/* Compare a tile's rows with the centres first to end - 1; with_next keeps the second's label. */
-CRM_LANES_INLINE void
-compare(const double *tile, int d, const double *centres, int first, int end, CrmNearest *nearest,
-		bool with_next)
-{
-	CrmLanes best[VECTORS], second[VECTORS];
-	CrmLaneBits label[VECTORS], next[VECTORS];
-
-	for (int v = 0; v < VECTORS; v++)
-	{
-		best[v] = CRM_LANES_LOAD(nearest->best + v * CRM_LANES);
-		second[v] = CRM_LANES_LOAD(nearest->second + v * CRM_LANES);
-		label[v] = *(CrmLaneBitsAt *) (nearest->label + v * CRM_LANES);
-		next[v] = *(CrmLaneBitsAt *) (nearest->next + v * CRM_LANES);
-	}
-	for (int j = first; j < end; j++)
-	{
-		const double *centre = centres + (size_t) j * d, *column = tile;
-		CrmLaneBits mine = (CrmLaneBits){0} + j;
-		CrmLanes square[VECTORS];
-
-		for (int v = 0; v < VECTORS; v++)
-			square[v] = (CrmLanes){0};
-		for (int f = 0; f < d; f++, column += CRM_NEAREST_TILE)
-		{
-			CrmLanes coordinate = CRM_LANES_OF(centre[f]);
-
-#pragma GCC unroll 4
-			for (int v = 0; v < VECTORS; v++)
-			{
-				CrmLanes difference = CRM_LANES_LOAD(column + v * CRM_LANES) - coordinate;
-
-				square[v] += difference * difference;
-			}
-		}
-#pragma GCC unroll 4
-		for (int v = 0; v < VECTORS; v++)
-		{
-			CrmLaneBits is_best = square[v] < best[v];
-			CrmLanes worse = CRM_LANES_CHOOSE(is_best, best[v], square[v]);
-			CrmLaneBits is_second = worse < second[v];
-
-			if (with_next)
-			{
-				next[v] = CRM_LANES_CHOOSE_BITS(is_second, mine, next[v]);
-				next[v] = CRM_LANES_CHOOSE_BITS(is_best, label[v], next[v]);
-			}
-			best[v] = CRM_LANES_CHOOSE(is_best, square[v], best[v]);
-			label[v] = CRM_LANES_CHOOSE_BITS(is_best, mine, label[v]);
-			second[v] = CRM_LANES_CHOOSE(is_second, worse, second[v]);
-		}
-	}
-	for (int v = 0; v < VECTORS; v++)
-	{
-		CRM_LANES_STORE(nearest->best + v * CRM_LANES, best[v]);
-		CRM_LANES_STORE(nearest->second + v * CRM_LANES, second[v]);
-		*(CrmLaneBitsAt *) (nearest->label + v * CRM_LANES) = label[v];
-		*(CrmLaneBitsAt *) (nearest->next + v * CRM_LANES) = next[v];
-	}
-}
-
 /*
  * Let the centres first to end - 1, rows of d coordinates, compete for a tile's rows. What earlier
  * calls have found stays in the race; next is not kept.
  */
-CRM_CLONES void
+void
 crm_kmeans_nearest_tile(const double *tile, int d, const double *centres, int first, int end,
 						CrmNearest *nearest)
 {
-	compare(tile, d, centres, first, end, nearest, false);
+	CRM_LANES_CALL(tile, tile, d, centres, first, end, nearest);
 }
 
 /* The same, keeping next, the label of the second. */
-CRM_CLONES void
+void
 crm_kmeans_nearest_tile_two(const double *tile, int d, const double *centres, int first, int end,
 							CrmNearest *nearest)
 {
-	compare(tile, d, centres, first, end, nearest, true);
+	CRM_LANES_CALL(tile_two, tile, d, centres, first, end, nearest);
 }
 
 /* Fill a tile with n rows, 1 to 32, of the columns x; the tile's other rows repeat the first. */
-CRM_CLONES void
+void
 crm_kmeans_nearest_gather(const double *const *x, int d, const uint32_t *rows, size_t n,
 						  double *tile)
 {
@@ -117,83 +67,35 @@ crm_kmeans_nearest_gather(const double *const *x, int d, const uint32_t *rows, s
 		const double *column = x[f];
 
 		if (is_run)
-			for (int v = 0; v < VECTORS; v++)
-				CRM_LANES_STORE(tile + v * CRM_LANES,
-								CRM_LANES_LOAD(column + rows[0] + v * CRM_LANES));
-		else
 		{
-			for (size_t i = 0; i < n; i++)
-				tile[i] = column[rows[i]];
-			for (size_t i = n; i < CRM_NEAREST_TILE; i++)
-				tile[i] = tile[0];
+			CRM_LANES_CALL(copy, column + rows[0], tile);
+			continue;
 		}
+		for (size_t i = 0; i < n; i++)
+			tile[i] = column[rows[i]];
+		for (size_t i = n; i < CRM_NEAREST_TILE; i++)
+			tile[i] = tile[0];
 	}
-}
-
-/* Take the square roots of eight numbers from 1e-300 to 1e306, to 1e-15, by Newton's iteration for
- * 1 / sqrt(x) from the customary start (Lomont 2003); of smaller ones the result may be too small.
- * */
-CRM_LANES_INLINE void
-take_roots(const double *x, double *roots)
-{
-	CrmLanes square = CRM_LANES_LOAD(x), root;
-
-	square = CRM_LANES_CHOOSE(square < INFINITY, square, CRM_LANES_OF(1e300));
-	root = (CrmLanes) (INT64_C(0x5FE6EB50C7B537A9) - ((CrmLaneBits) square >> 1));
-	for (int i = 0; i < 4; i++)
-		root = root * (1.5 - (0.5 * square * root) * root);
-	CRM_LANES_STORE(roots, square * root);
 }
 
 /*
  * Give each row's slack, second - best as distances, less a part of their sum and a constant for
  * the error of both and of the root taken here: a bound from below. Huge when there is one centre.
  */
-CRM_CLONES void
+void
 crm_kmeans_nearest_slack(const CrmNearest *nearest, double error, double least, double *slack)
 {
-	for (int i = 0; i < CRM_NEAREST_TILE; i += CRM_LANES)
-	{
-		double u[CRM_LANES], l[CRM_LANES];
-		CrmLanes near, far;
-
-		take_roots(nearest->best + i, u);
-		take_roots(nearest->second + i, l);
-		near = CRM_LANES_LOAD(u);
-		far = CRM_LANES_LOAD(l);
-		CRM_LANES_STORE(slack + i, (far - near) - error * (far + near) - least);
-	}
+	CRM_LANES_CALL(slack, nearest, error, least, slack);
 }
 
 /* Give the squared distances of the rows first to first + count - 1 to one centre. */
-CRM_CLONES void
+void
 crm_kmeans_nearest_squares(const double *const *x, int d, size_t first, size_t count,
 						   const double *centre, double *squares)
 {
-	size_t i = 0;
+	size_t i = whole(count, CRM_NEAREST_TILE);
 
-	for (; i + CRM_NEAREST_TILE <= count; i += CRM_NEAREST_TILE)
-	{
-		CrmLanes square[VECTORS];
-
-		for (int v = 0; v < VECTORS; v++)
-			square[v] = (CrmLanes){0};
-		for (int f = 0; f < d; f++)
-		{
-			const double *column = x[f] + first + i;
-			CrmLanes coordinate = CRM_LANES_OF(centre[f]);
-
-#pragma GCC unroll 4
-			for (int v = 0; v < VECTORS; v++)
-			{
-				CrmLanes difference = CRM_LANES_LOAD(column + v * CRM_LANES) - coordinate;
-
-				square[v] += difference * difference;
-			}
-		}
-		for (int v = 0; v < VECTORS; v++)
-			CRM_LANES_STORE(squares + i + v * CRM_LANES, square[v]);
-	}
+	CRM_LANES_CALL(squares, x, d, first, i, centre, squares);
 	for (; i < count; i++)
 	{
 		squares[i] = 0.0;
@@ -206,24 +108,28 @@ crm_kmeans_nearest_squares(const double *const *x, int d, size_t first, size_t c
 	}
 }
 
+/* Lower each of n shares to the square of the same row; lowered may be either array. */
+void
+crm_kmeans_nearest_lower(const double *share, const double *squares, size_t n, double *lowered)
+{
+	size_t i = whole(n, CRM_LANES_ALL);
+
+	CRM_LANES_CALL(lower, share, squares, i, lowered);
+	for (; i < n; i++)
+		lowered[i] = squares[i] < share[i] ? squares[i] : share[i];
+}
+
 /*
- * Give the sum of n values, each times its weight unless weights is NULL. Rows go to the eight
- * lanes in turn; meant for a few thousand of them, so that the rounding stays small.
+ * Give the sum of n values, each times its weight unless weights is NULL. Rows go to eight
+ * accumulators in turn; meant for a few thousand of them, so that the rounding stays small.
  */
-CRM_CLONES double
+double
 crm_kmeans_nearest_sum(const double *weights, const double *values, size_t n)
 {
-	CrmLanes sum = {0};
-	double lane[CRM_LANES];
-	size_t i = 0;
+	double lane[CRM_LANES_ALL];
+	size_t i = whole(n, CRM_LANES_ALL);
 
-	if (weights != NULL)
-		for (; i + CRM_LANES <= n; i += CRM_LANES)
-			sum += CRM_LANES_LOAD(weights + i) * CRM_LANES_LOAD(values + i);
-	else
-		for (; i + CRM_LANES <= n; i += CRM_LANES)
-			sum += CRM_LANES_LOAD(values + i);
-	CRM_LANES_STORE(lane, sum);
+	CRM_LANES_CALL(sum, weights, values, i, lane);
 	for (int l = 0; i < n; i++, l++)
 		lane[l] += weights != NULL ? weights[i] * values[i] : values[i];
 	return crm_lanes_sum(lane);
@@ -233,47 +139,35 @@ crm_kmeans_nearest_sum(const double *weights, const double *values, size_t n)
  * Give the sum of the roots of n squares, each times its weight unless weights is NULL; squares
  * becomes the roots. For a few thousand rows, as crm_kmeans_nearest_sum.
  */
-CRM_CLONES double
+double
 crm_kmeans_nearest_sum_roots(const double *weights, double *squares, size_t n)
 {
-	size_t i = 0;
+	double last[CRM_LANES_ALL] = {0};
+	size_t i = whole(n, CRM_LANES_ALL);
 
-	for (; i + CRM_LANES <= n; i += CRM_LANES)
-		take_roots(squares + i, squares + i);
-	if (i < n)
-	{
-		double last[CRM_LANES] = {0};
-
-		memcpy(last, squares + i, (n - i) * sizeof(double));
-		take_roots(last, last);
-		memcpy(squares + i, last, (n - i) * sizeof(double));
-	}
+	CRM_LANES_CALL(roots, squares, i);
+	memcpy(last, squares + i, (n - i) * sizeof(double));
+	CRM_LANES_CALL(roots, last, CRM_LANES_ALL);
+	memcpy(squares + i, last, (n - i) * sizeof(double));
 	return crm_kmeans_nearest_sum(weights, squares, n);
 }
 
 /* Widen a range by n values; false when one of them is not finite. */
-CRM_CLONES bool
+bool
 crm_kmeans_nearest_range(const double *values, size_t n, double *least, double *most)
 {
-	CrmLanes low = CRM_LANES_OF(*least), high = CRM_LANES_OF(*most);
-	CrmLaneBits is_odd = {0};
-	double lows[CRM_LANES], highs[CRM_LANES];
-	int64_t odd[CRM_LANES];
+	double lows[CRM_LANES_ALL], highs[CRM_LANES_ALL];
+	int64_t odd[CRM_LANES_ALL] = {0};
 	bool is_finite = true;
-	size_t i = 0;
+	size_t i = whole(n, CRM_LANES_ALL);
 
-	for (; i + CRM_LANES <= n; i += CRM_LANES)
+	for (int l = 0; l < CRM_LANES_ALL; l++)
 	{
-		CrmLanes x = CRM_LANES_LOAD(values + i);
-
-		is_odd |= (CrmLaneBits) (x - x != (CrmLanes){0});
-		low = CRM_LANES_CHOOSE(x < low, x, low);
-		high = CRM_LANES_CHOOSE(x > high, x, high);
+		lows[l] = *least;
+		highs[l] = *most;
 	}
-	CRM_LANES_STORE(lows, low);
-	CRM_LANES_STORE(highs, high);
-	*(CrmLaneBitsAt *) odd = is_odd;
-	for (int l = 0; l < CRM_LANES; l++)
+	CRM_LANES_CALL(range, values, i, lows, highs, odd);
+	for (int l = 0; l < CRM_LANES_ALL; l++)
 	{
 		*least = lows[l] < *least ? lows[l] : *least;
 		*most = highs[l] > *most ? highs[l] : *most;

@@ -40,6 +40,8 @@ extern void crm_kmeans_nearest_slack(const CrmNearest *nearest, double error, do
 									 double *slack);
 extern void crm_kmeans_nearest_squares(const double *const *x, int d, size_t first, size_t count,
 									   const double *centre, double *squares);
+extern void crm_kmeans_nearest_lower(const double *share, const double *squares, size_t n,
+									 double *lowered);
 extern double crm_kmeans_nearest_sum(const double *weights, const double *values, size_t n);
 extern double crm_kmeans_nearest_sum_roots(const double *weights, double *squares, size_t n);
 extern bool crm_kmeans_nearest_range(const double *values, size_t n, double *least, double *most);

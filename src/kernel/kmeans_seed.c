@@ -3,7 +3,6 @@
  */
 #include "kernel/kmeans_seed.h"
 
-#include "kernel/base/lanes.h"
 #include "kernel/kmeans_nearest.h"
 
 #include <math.h>
@@ -24,22 +23,6 @@ size_t
 crm_kmeans_seed_bytes(size_t n)
 {
 	return count_blocks(n) * sizeof(double);
-}
-
-/* Lower each of n shares to the square of the same row. */
-static CRM_CLONES void
-lower(const double *share, const double *squares, size_t n, double *lowered)
-{
-	size_t i = 0;
-
-	for (; i + CRM_LANES <= n; i += CRM_LANES)
-	{
-		CrmLanes a = CRM_LANES_LOAD(share + i), b = CRM_LANES_LOAD(squares + i);
-
-		CRM_LANES_STORE(lowered + i, CRM_LANES_CHOOSE(b < a, b, a));
-	}
-	for (; i < n; i++)
-		lowered[i] = squares[i] < share[i] ? squares[i] : share[i];
 }
 
 /* Give the rows of block b and where they begin. */
@@ -154,7 +137,7 @@ crm_kmeans_urn_approach(CrmKmeansUrn *urn, const double *centre)
 		double *share = urn->share + first;
 
 		crm_kmeans_nearest_squares(data->x, data->d, first, count, centre, squares);
-		lower(share, squares, count, share);
+		crm_kmeans_nearest_lower(share, squares, count, share);
 		urn->block[b] = crm_kmeans_nearest_sum(data->weights != NULL ? data->weights + first : NULL,
 											   share, count);
 		urn->total += urn->block[b];
@@ -182,7 +165,7 @@ crm_kmeans_urn_try(const CrmKmeansUrn *urn, const double *centres, int n, double
 		{
 			crm_kmeans_nearest_squares(data->x, data->d, first, count,
 									   centres + (size_t) t * data->d, squares);
-			lower(urn->share + first, squares, count, squares);
+			crm_kmeans_nearest_lower(urn->share + first, squares, count, squares);
 			totals[t] += crm_kmeans_nearest_sum(weights, squares, count);
 			if (crm_kmeans_lloyd_is_stopped(urn->lloyd, count * data->d))
 				return CRM_ABORTED;

@@ -11,13 +11,22 @@
 #include <math.h>
 #include <string.h>
 
+#define LANES 2
+#include "kernel/kmeans_sums_lanes.h"
+#if CRM_LANES_HAVE_WIDE
+#define LANES 4
+#include "kernel/kmeans_sums_lanes.h"
+#define LANES 8
+#include "kernel/kmeans_sums_lanes.h"
+#endif
+
 #define POLL_ROWS ((size_t) 1 << 20)
 
 /* Give the upper, or lower, parts of a cluster for d columns. */
 static size_t
 count_parts(int d)
 {
-	return ((size_t) d + CRM_LANES) / CRM_LANES * CRM_LANES;
+	return ((size_t) d + CRM_LANES_ALL) / CRM_LANES_ALL * CRM_LANES_ALL;
 }
 
 /* Give the bytes that crm_kmeans_sums_begin takes for k clusters of d columns. */
@@ -89,35 +98,6 @@ crm_kmeans_sums_clear(CrmKmeansSums *sums, int k)
 	memset(sums->parts, 0, 2 * (size_t) k * sums->stride * sizeof(double));
 }
 
-/* Move eight columns of n rows: values holds them row by row, parts and split begin there. */
-static CRM_CLONES void
-move_lanes(double *parts, size_t stride, const double *split, const double *values,
-		   const CrmKmeansMove *moves, size_t n)
-{
-	CrmLanes at = CRM_LANES_LOAD(split);
-
-	for (size_t m = 0; m < n; m++)
-	{
-		CrmLanes term = CRM_LANES_LOAD(values + m * CRM_LANES) * moves[m].weight;
-		CrmLanes upper = (term + at) - at, lower = term - upper;
-
-		if (moves[m].to >= 0)
-		{
-			double *to = parts + (size_t) moves[m].to * 2 * stride;
-
-			CRM_LANES_STORE(to, CRM_LANES_LOAD(to) + upper);
-			CRM_LANES_STORE(to + stride, CRM_LANES_LOAD(to + stride) + lower);
-		}
-		if (moves[m].from >= 0)
-		{
-			double *from = parts + (size_t) moves[m].from * 2 * stride;
-
-			CRM_LANES_STORE(from, CRM_LANES_LOAD(from) - upper);
-			CRM_LANES_STORE(from + stride, CRM_LANES_LOAD(from + stride) - lower);
-		}
-	}
-}
-
 /*
  * Make at most CRM_SUMS_MOVES moves, in their order. Their rows are rows of a tile, which lies in
  * the cache, or with NULL of the data.
@@ -125,25 +105,26 @@ move_lanes(double *parts, size_t stride, const double *split, const double *valu
 void
 crm_kmeans_sums_move(CrmKmeansSums *sums, const double *tile, const CrmKmeansMove *moves, size_t n)
 {
-	double values[CRM_SUMS_MOVES * CRM_LANES];
+	double values[CRM_SUMS_MOVES * CRM_LANES_ALL];
 	int d = sums->data->d;
 
-	for (int first = 0; first <= d; first += CRM_LANES)
+	for (int first = 0; first <= d; first += CRM_LANES_ALL)
 	{
-		if (first + CRM_LANES > d)
-			memset(values, 0, n * CRM_LANES * sizeof(double));
-		for (int l = 0; l < CRM_LANES && first + l < d; l++)
+		if (first + CRM_LANES_ALL > d)
+			memset(values, 0, n * CRM_LANES_ALL * sizeof(double));
+		for (int l = 0; l < CRM_LANES_ALL && first + l < d; l++)
 		{
 			const double *column = tile != NULL ? tile + (size_t) (first + l) * CRM_NEAREST_TILE
 												: sums->data->x[first + l];
 
 			for (size_t m = 0; m < n; m++)
-				values[m * CRM_LANES + l] = column[moves[m].row];
+				values[m * CRM_LANES_ALL + l] = column[moves[m].row];
 		}
-		if (first + CRM_LANES > d)
+		if (first + CRM_LANES_ALL > d)
 			for (size_t m = 0; m < n; m++)
-				values[m * CRM_LANES + d - first] = 1.0; /* the column of the weights */
-		move_lanes(sums->parts + first, sums->stride, sums->split + first, values, moves, n);
+				values[m * CRM_LANES_ALL + d - first] = 1.0; /* the column of the weights */
+		CRM_LANES_CALL(move, sums->parts + first, sums->stride, sums->split + first, values, moves,
+					   n);
 	}
 }
 

@@ -4,6 +4,14 @@
 #include "kernel/base/canonical.h"
 #include "points.h"
 
+#include "kernel/base/lanes.h"
+#define LANES 2
+#include "kernel/base/canonical_lanes.h"
+#if CRM_LANES_HAVE_WIDE
+#define LANES 4
+#include "kernel/base/canonical_lanes.h"
+#endif
+
 #define ROWS 1000
 
 /* Fill a matrix of one of several kinds. */
@@ -211,12 +219,50 @@ test_failures(void)
 	ok(aborted && status == CRM_OK, "a cancel at any poll is CRM_ABORTED, without a leak");
 }
 
+/* Whatever the width, the bits are the same. */
+static void
+test_widths(void)
+{
+	double x[80];
+	uint64_t hash[80], sums[8] = {0}, total = 0, other = 0;
+
+	for (int i = 0; i < 80; i++)
+	{
+		x[i] = draw_uniform();
+		hash[i] = draw();
+	}
+	add_up2(x, hash, 80, sums);
+	for (int l = 0; l < 8; l++)
+		total += sums[l];
+	memset(sums, 0, sizeof sums);
+#if CRM_LANES_HAVE_WIDE
+	if (__builtin_cpu_supports("avx2"))
+	{
+		uint64_t again[80];
+		bool passed;
+
+		add_up4(x, hash, 80, sums);
+		for (int l = 0; l < 8; l++)
+			other += sums[l];
+		memcpy(again, hash, sizeof again);
+		mix_in2(x, 12345, 80, hash);
+		mix_in4(x, 12345, 80, again);
+		passed = memcmp(hash, again, sizeof again) == 0;
+		ok(passed && total == other, "all widths give the same bits");
+		return;
+	}
+#endif
+	mix_in2(x, 12345, 80, hash);
+	ok(total != other, "all widths give the same bits # SKIP this processor has one");
+}
+
 int
 main(void)
 {
 	test_invariance();
 	test_permutation();
 	test_sample();
+	test_widths();
 	test_failures();
 	return tap_done();
 }

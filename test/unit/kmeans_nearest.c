@@ -2,8 +2,16 @@
  * kmeans_nearest.c: unit tests of the inner loops: to the bit what a plain loop over rows, centres
  * and columns gives, whatever the processor offers.
  */
+#include "kernel/base/lanes.h"
 #include "kernel/kmeans_nearest.h"
 #include "points.h"
+
+#define LANES 2
+#include "kernel/kmeans_nearest_lanes.h"
+#if CRM_LANES_HAVE_WIDE
+#define LANES 4
+#include "kernel/kmeans_nearest_lanes.h"
+#endif
 
 #define TILE CRM_NEAREST_TILE
 
@@ -251,6 +259,88 @@ test_slack(void)
 	ok(huge, "huge with one centre alone");
 }
 
+/* Everything that a version gives of the same random numbers. */
+typedef struct Results
+{
+	CrmNearest one, two;
+	double copied[TILE], slack[TILE], squares[4 * TILE], sum[2][8], roots[TILE], lowered[TILE];
+	double lows[8], highs[8];
+	int64_t odd[8];
+} Results;
+
+#define TRY(n)                                                                                     \
+	static void try_version##n(const double *x, Results *results)                                  \
+	{                                                                                              \
+		const double *columns[] = {x, x + 3 * TILE, x + 6 * TILE};                                 \
+                                                                                                   \
+		crm_kmeans_nearest_begin(&results->one);                                                   \
+		crm_kmeans_nearest_begin(&results->two);                                                   \
+		tile##n(x, 3, x + 5, 0, 20, &results->one);                                                \
+		tile_two##n(x, 3, x + 5, 0, 20, &results->two);                                            \
+		copy##n(x + 1, results->copied);                                                           \
+		slack##n(&results->one, 1e-14, 1e-150, results->slack);                                    \
+		squares##n(columns, 3, 1, 4 * TILE, x, results->squares);                                  \
+		sum##n(NULL, x + 1, 4 * TILE, results->sum[0]);                                            \
+		sum##n(x + 3, x + 1, 4 * TILE, results->sum[1]);                                           \
+		memcpy(results->roots, x, sizeof results->roots);                                          \
+		roots##n(results->roots, TILE);                                                            \
+		lower##n(x, x + 1, TILE, results->lowered);                                                \
+		for (int l = 0; l < 8; l++)                                                                \
+			results->lows[l] = results->highs[l] = 0.5;                                            \
+		range##n(x, TILE, results->lows, results->highs, results->odd);                            \
+		for (int l = 1; l < 8; l++) /* which of them holds the end depends on the width */         \
+		{                                                                                          \
+			results->lows[0] = fmin(results->lows[0], results->lows[l]);                           \
+			results->highs[0] = fmax(results->highs[0], results->highs[l]);                        \
+			results->lows[l] = results->highs[l] = 0.0;                                            \
+			results->odd[l] = 0;                                                                   \
+		}                                                                                          \
+	}
+
+TRY(2)
+#if CRM_LANES_HAVE_WIDE
+TRY(4)
+#endif
+
+/* Whatever the width, the bits are the same. */
+static void
+test_widths(void)
+{
+#if CRM_LANES_HAVE_WIDE
+	static double x[20 * TILE];
+	static Results narrow, wide;
+	bool passed = true;
+
+	if (!__builtin_cpu_supports("avx2"))
+	{
+		ok(true, "all widths give the same bits # SKIP this processor has one");
+		return;
+	}
+	for (int trial = 0; trial < 100; trial++)
+	{
+		for (int i = 0; i < 20 * TILE; i++)
+			x[i] = trial % 2 == 0 ? draw_uniform() : (double) draw_below(3);
+		memset(&narrow, 0, sizeof narrow);
+		memset(&wide, 0, sizeof wide);
+		try_version2(x, &narrow);
+		try_version4(x, &wide);
+		passed &= memcmp(&narrow, &wide, sizeof narrow) == 0;
+		memset(&wide, 0, sizeof wide);
+		crm_kmeans_nearest_begin(&wide.one);
+		crm_kmeans_nearest_begin(&wide.two);
+		crm_kmeans_nearest_tile(x, 3, x + 5, 0, 20, &wide.one);
+		crm_kmeans_nearest_tile_two(x, 3, x + 5, 0, 20, &wide.two);
+		crm_kmeans_nearest_slack(&wide.one, 1e-14, 1e-150, wide.slack);
+		passed &= memcmp(&narrow.one, &wide.one, sizeof narrow.one) == 0 &&
+				  memcmp(&narrow.two, &wide.two, sizeof narrow.two) == 0 &&
+				  memcmp(narrow.slack, wide.slack, sizeof narrow.slack) == 0;
+	}
+	ok(passed, "all widths give the same bits");
+#else
+	ok(true, "all widths give the same bits # SKIP there is one");
+#endif
+}
+
 int
 main(void)
 {
@@ -260,5 +350,6 @@ main(void)
 	test_range();
 	test_roots();
 	test_slack();
+	test_widths();
 	return tap_done();
 }

@@ -6,6 +6,10 @@
 #include "kernel/kmeans_sums.h"
 #include "points.h"
 
+#include "kernel/base/lanes.h"
+#define LANES 2
+#include "kernel/kmeans_sums_lanes.h"
+
 #define MOST 500
 
 /* Give a row's move. */
@@ -175,11 +179,47 @@ test_failures(void)
 	is_clean(&host.tap, "summing");
 }
 
+/* The narrowest version gives what the public function gives, whatever that takes. */
+static void
+test_widths(void)
+{
+	Points points;
+	Host host;
+	CrmCtx *ctx = host_begin(&host);
+	CrmKmeansSums wide, narrow;
+	bool passed = true;
+
+	points_grid(&points, false);
+	(void) points_arrange(ctx, &points);
+	(void) crm_kmeans_sums_begin(ctx, &points.data, 5, &wide);
+	(void) crm_kmeans_sums_begin(ctx, &points.data, 5, &narrow);
+	crm_kmeans_sums_clear(&wide, 5);
+	crm_kmeans_sums_clear(&narrow, 5);
+	for (int step = 0; step < 1000; step++)
+	{
+		uint32_t row = (uint32_t) draw_below(300);
+		CrmKmeansMove move = {.row = row,
+							  .from = (int) draw_below(6) - 1,
+							  .to = (int) draw_below(6) - 1,
+							  .weight = draw_uniform()};
+		double values[8] = {points.data.x[0][row], points.data.x[1][row], points.data.x[2][row], 1};
+
+		crm_kmeans_sums_move(&wide, NULL, &move, 1);
+		move2(narrow.parts, narrow.stride, narrow.split, values, &move, 1);
+		passed &= memcmp(wide.parts, narrow.parts, 10 * wide.stride * sizeof(double)) == 0;
+	}
+	ok(passed, "all widths give the same bits");
+	crm_kmeans_sums_free(ctx, &wide);
+	crm_kmeans_sums_free(ctx, &narrow);
+	points_end(ctx, &points);
+}
+
 int
 main(void)
 {
 	test_moves();
 	test_swap();
+	test_widths();
 	test_failures();
 	return tap_done();
 }

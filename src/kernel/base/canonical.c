@@ -9,6 +9,15 @@
 
 #include <string.h>
 
+#define LANES 2
+#include "kernel/base/canonical_lanes.h"
+#if CRM_LANES_HAVE_WIDE
+#define LANES 4
+#include "kernel/base/canonical_lanes.h"
+#define LANES 8
+#include "kernel/base/canonical_lanes.h"
+#endif
+
 #define SLICE      4096 /* rows whose hashes stay in the first cache while the columns pass */
 #define POLL_EVERY ((size_t) 1 << 18)
 
@@ -23,39 +32,15 @@ mix_value(double value)
 	return crm_mix64(bits);
 }
 
-/* Mix eight lanes as crm_mix64 does one word. */
-#define MIX_LANES(x)                                                                               \
-	do                                                                                             \
-	{                                                                                              \
-		(x) ^= (x) >> 33;                                                                          \
-		(x) *= UINT64_C(0xff51afd7ed558ccd);                                                       \
-		(x) ^= (x) >> 33;                                                                          \
-		(x) *= UINT64_C(0xc4ceb9fe1a85ec53);                                                       \
-		(x) ^= (x) >> 33;                                                                          \
-	} while (0)
-
 /* Add up the mixed values of a column; with hashes, each mixed with its row's hash once more. */
-static CRM_CLONES uint64_t
+static uint64_t
 sum_values(const double *column, const uint64_t *hash, size_t n)
 {
-	CrmLaneWords sums = {0};
-	uint64_t lane[CRM_LANES], sum = 0;
-	size_t i = 0;
+	uint64_t lane[CRM_LANES_ALL] = {0}, sum = 0;
+	size_t i = n / CRM_LANES_ALL * CRM_LANES_ALL;
 
-	for (; i + CRM_LANES <= n; i += CRM_LANES)
-	{
-		CrmLaneWords word = (CrmLaneWords) (CRM_LANES_LOAD(column + i) + 0.0);
-
-		MIX_LANES(word);
-		if (hash != NULL)
-		{
-			word ^= *(const CrmLaneWordsAt *) (hash + i);
-			MIX_LANES(word);
-		}
-		sums += word;
-	}
-	*(CrmLaneWordsAt *) lane = sums;
-	for (int l = 0; l < CRM_LANES; l++)
+	CRM_LANES_CALL(add_up, column, hash, i, lane);
+	for (int l = 0; l < CRM_LANES_ALL; l++)
 		sum += lane[l];
 	for (; i < n; i++)
 		sum += hash != NULL ? crm_mix64(hash[i] ^ mix_value(column[i])) : mix_value(column[i]);
@@ -63,20 +48,12 @@ sum_values(const double *column, const uint64_t *hash, size_t n)
 }
 
 /* Add the mixed values of a column, mixed with its key once more, to the hashes of n rows. */
-static CRM_CLONES void
+static void
 add_column(const double *column, uint64_t key, size_t n, uint64_t *hash)
 {
-	size_t i = 0;
+	size_t i = n / CRM_LANES_ALL * CRM_LANES_ALL;
 
-	for (; i + CRM_LANES <= n; i += CRM_LANES)
-	{
-		CrmLaneWords word = (CrmLaneWords) (CRM_LANES_LOAD(column + i) + 0.0);
-
-		MIX_LANES(word);
-		word ^= key;
-		MIX_LANES(word);
-		*(CrmLaneWordsAt *) (hash + i) += word;
-	}
+	CRM_LANES_CALL(mix_in, column, key, i, hash);
 	for (; i < n; i++)
 		hash[i] += crm_mix64(key ^ mix_value(column[i]));
 }

@@ -16,6 +16,7 @@
 
 #include "kernel/sequence.h"
 #include "pg/args.h"
+#include "pg/baskets.h"
 #include "pg/events.h"
 #include "pg/memory.h"
 #include "pg/results.h"
@@ -59,9 +60,10 @@ read_support(FunctionCallInfo fcinfo, int i)
 	if (!(support > 0) || (support > 1 && support != floor(support)) || isinf(support))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("argument \"min_support\" must be a share above 0 and up to 1, or a whole "
-					   "number above 1"),
+					   "number of customers above 1"),
 				errdetail("Got %g.", support),
-				errhint("A share is of all customers, a number is of customers: 0.01, or 100."));
+				errhint("0.01 asks for one customer in a hundred, 50 for fifty customers; 1 is all "
+						"of them."));
 	return support;
 }
 
@@ -129,40 +131,73 @@ read_options(FunctionCallInfo fcinfo, int at, int least_length, Report *report)
 				errmsg("argument \"as_of\" must be finite"));
 }
 
-/* Give the least number of customers: of a share the next whole one, rounding errors forgiven. */
+/* Give the least number of customers that min_support asks for; an error when there are fewer. */
 static uint32_t
 least_count(double support, uint32_t customers)
 {
-	double count = support > 1 ? support : ceil(support * customers * (1 - 1e-12));
+	if (support > 1 && support > customers && customers > 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("min_support is above the number of customers"),
+				errdetail("Got %.15g, the source has %u customers.", support, customers),
+				errhint("Give a share up to 1, or a count up to %u.", customers));
+	return crm_baskets_min_count(support, customers);
+}
 
-	return (uint32_t) Min(Max(count, 1), (double) PG_UINT32_MAX);
+/* Raise the error for more memory than there may be; reduce says what else helps. */
+static _Noreturn void
+memory_error(const Report *report, size_t wanted, const char *reduce)
+{
+	const CrmEvents *events = report->events;
+
+	crm_memory_error(wanted, &events->ctx, WORK,
+					 psprintf("%zu events of %u customers; a pattern needs %u of them.", events->n,
+							  events->n_customers, report->param.min_count),
+					 reduce);
 }
 
 /* Raise the error that a kernel's status stands for, if it stands for one. */
 static void
 check(const Report *report, CrmStatus status)
 {
-	const CrmEvents *events = report->events;
+	const CrmCtx *ctx = &report->events->ctx;
 
 	if (status == CRM_LIMIT)
-		crm_memory_error(events->ctx.wanted, &events->ctx, WORK,
-						 psprintf("%zu events of %u customers; a pattern needs %u of them.",
-								  events->n, events->n_customers, report->param.min_count),
-						 report->param.max_length == 0 || report->param.max_length > 2
-							 ? "raise min_support, or reduce max_length"
-							 : "raise min_support");
-	crm_memory_check(status, &events->ctx, WORK, NULL);
+		memory_error(report, ctx->wanted, "raise min_support");
+	crm_memory_check(status, ctx, WORK, NULL);
 }
 
-/* Tell of patterns that there might have been. */
+/* Raise the error for patterns that do not fit, with a support at which they would, found by
+ * doubling it. */
+static _Noreturn void
+too_many(Report *report)
+{
+	CrmCtx *ctx = &report->events->ctx;
+	CrmSequenceParam param = report->param;
+	uint32_t customers = report->events->n_customers;
+	size_t wanted = ctx->wanted, limit = ctx->limit;
+	const char *reduce = "raise min_support";
+	CrmStatus status = CRM_LIMIT;
+
+	ctx->limit -= limit / 8; /* room to put them in order */
+	for (uint64_t count = 2 * (uint64_t) param.min_count; status == CRM_LIMIT && count <= customers;
+		 count *= 2)
+	{
+		param.min_count = (uint32_t) count;
+		status = crm_sequence_mine(ctx, &report->data, &param, &report->model);
+	}
+	ctx->limit = limit;
+	if (status == CRM_OK)
+		reduce = psprintf("raise min_support: with %u customers (%g) the patterns fit",
+						  param.min_count, (double) param.min_count / customers);
+	if (param.max_length == 0 || param.max_length > 2)
+		reduce = psprintf("reduce max_length, or %s", reduce);
+	memory_error(report, wanted, reduce);
+}
+
+/* Tell of patterns that are left out. */
 static void
 tell_limits(const Report *report)
 {
-	uint32_t customers = report->events->n_customers;
-
-	if (report->min_support > 1 && customers > 0 && report->param.min_count > customers)
-		ereport(NOTICE, errmsg("%s finds nothing: min_support is %u customers, the source has %u",
-							   report->run.function, report->param.min_count, customers));
 	if (report->model.is_cut)
 		ereport(NOTICE,
 				errmsg("%s left out patterns of more than %u events", report->run.function,
@@ -177,6 +212,7 @@ make_report(FunctionCallInfo fcinfo, const char *function, int at, int least_len
 {
 	Report *report = palloc0(sizeof(Report));
 	CrmEvents *events;
+	CrmStatus status;
 
 	report->run = crm_run_begin(function);
 	read_options(fcinfo, at, least_length, report);
@@ -187,7 +223,10 @@ make_report(FunctionCallInfo fcinfo, const char *function, int at, int least_len
 		.events = events->events, .n = events->n, .n_customers = events->n_customers};
 	check(report,
 		  crm_sequence_arrange(&events->ctx, &report->data, events->labels.n, &report->param));
-	check(report, crm_sequence_mine(&events->ctx, &report->data, &report->param, &report->model));
+	status = crm_sequence_mine(&events->ctx, &report->data, &report->param, &report->model);
+	if (status == CRM_LIMIT)
+		too_many(report);
+	check(report, status);
 	report->order = crm_allocate(&events->ctx, report->model.n, sizeof(uint32_t));
 	check(report, report->order == NULL
 					  ? events->ctx.failure

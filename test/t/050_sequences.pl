@@ -53,7 +53,7 @@ for my $name (sort keys %call)
 my @kilobytes = map { 1024 + 256 * $_ } 0 .. 15;
 my $error = qr/ERROR:  54000: the search for sequential patterns needs \d+ MB, maintenance_work_mem is \d+ MB\n/;
 my $reading = qr/DETAIL:  \d+ events\.\nHINT:  Increase maintenance_work_mem, or give a source with fewer rows\.\n/;
-my $mining = qr/DETAIL:  \d+ events of \d+ customers; a pattern needs \d+ of them\.\nHINT:  Increase maintenance_work_mem, or raise min_support(?:, or reduce max_length)?\.\n/;
+my $mining = qr/DETAIL:  \d+ events of \d+ customers; a pattern needs \d+ of them\.\nHINT:  Increase maintenance_work_mem, or (?:reduce max_length, or )?raise min_support(?:: with \d+ customers \(0\.\d+\) the patterns fit)?\.\n/;
 my %small = (
 	'bigint' => patterns('sequential_patterns', 'small', 'min_support => 0.04, max_length => NULL'),
 	'text' => patterns('sequential_patterns', q{SELECT md5(customer_id::text) AS customer_id, occurred_at, event FROM small} =~ s/'/''/gr, 'min_support => 0.02'),

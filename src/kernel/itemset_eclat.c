@@ -25,13 +25,13 @@
 
 typedef struct Node
 {
-	uint32_t m;         /* items */
-	uint32_t n_left;    /* the first of them, which are left behind */
-	uint32_t n_branch;  /* branches are n_left to n_branch - 1 */
-	uint32_t next;      /* the next branch */
-	uint32_t *code;     /* m */
-	uint32_t *count;    /* m: support together with P */
-	uint32_t *item;     /* rows: as in CrmItemsetRows */
+	uint32_t m;        /* items */
+	uint32_t n_left;   /* the first of them, which are left behind */
+	uint32_t n_branch; /* branches are n_left to n_branch - 1 */
+	uint32_t next;     /* the next branch */
+	uint32_t *code;    /* m */
+	uint32_t *count;   /* m: support together with P */
+	uint32_t *item;    /* rows: as in CrmItemsetRows */
 	uint32_t *occurrence, *first, *last;
 	uint64_t *bits; /* m vectors of so many words, or NULL */
 	size_t words;
@@ -90,7 +90,7 @@ is_in_rows(const Node *node, uint32_t i, uint32_t k)
 	{
 		const uint32_t *at = node->item + node->occurrence[o] - 1;
 
-		for (int steps = 1; steps < MAX_TRIES && *at != END && *at > k; steps++)
+		for (int steps = 1; steps<MAX_TRIES && * at != END && * at> k; steps++)
 			at--;
 		if (*at != k)
 			return false;
@@ -114,8 +114,8 @@ is_covered(const Eclat *eclat, const Node *node, uint32_t i)
 	{
 		for (uint32_t k = i; k > near; k--)
 		{
-			crm_itemset_bits_count(node->bits + i * node->words,
-								   node->bits + (k - 1) * node->words, node->words, 1, &common);
+			crm_itemset_bits_count(node->bits + i * node->words, node->bits + (k - 1) * node->words,
+								   node->words, 1, &common);
 			if (common == node->count[i])
 				return true;
 		}
@@ -136,9 +136,8 @@ intersect(Eclat *eclat, const Node *node, uint32_t i)
 {
 	const uint64_t *one = node->bits + (size_t) i * node->words;
 	uint32_t k = eclat->search->target == CRM_ITEMSET_FREQUENT ? i + 1 : 0;
-	uint32_t step = node->words < CRM_ITEMSET_POLL
-						? (uint32_t) (CRM_ITEMSET_POLL / (node->words + 1))
-						: 1;
+	uint32_t step =
+		node->words < CRM_ITEMSET_POLL ? (uint32_t) (CRM_ITEMSET_POLL / (node->words + 1)) : 1;
 
 	for (; k < node->m; k += step)
 	{
@@ -477,8 +476,7 @@ branch(Eclat *eclat, const Node *node, uint32_t i, Node *child, bool *is_node)
 		choose_counted(eclat, node, i);
 	else
 		choose_touched(eclat);
-	child->code =
-		crm_itemset_search_take(search, (size_t) eclat->n_touched * 2 * sizeof(uint32_t));
+	child->code = crm_itemset_search_take(search, (size_t) eclat->n_touched * 2 * sizeof(uint32_t));
 	if (child->code == NULL)
 		return search->ctx->failure;
 	child->count = child->code + eclat->n_touched;

@@ -30,11 +30,12 @@ test_random(void)
 			if (status == CRM_OK && brute_is_right(&brute, &param, &found))
 				continue;
 			if (bad++ < 5)
-				printf("# case %d.%d: status %d, target %d, algorithm %d, count %u, lengths %u to %u, "
-					   "top %u, required %d, excluded %d\n",
-					   t, p, (int) status, (int) param.target, (int) param.algorithm,
-					   param.min_count, param.min_length, param.max_length, (unsigned) param.top_k,
-					   param.required != NULL, param.excluded != NULL);
+				printf(
+					"# case %d.%d: status %d, target %d, algorithm %d, count %u, lengths %u to %u, "
+					"top %u, required %d, excluded %d\n",
+					t, p, (int) status, (int) param.target, (int) param.algorithm, param.min_count,
+					param.min_length, param.max_length, (unsigned) param.top_k,
+					param.required != NULL, param.excluded != NULL);
 		}
 	}
 	ok(bad == 0, "%d random cases are as all sets one by one say", cases);
@@ -59,7 +60,9 @@ test_stops(void)
 								 .algorithm = a / 3 % 2 ? CRM_ITEMSET_ECLAT : CRM_ITEMSET_FPGROWTH,
 								 .min_count = 3,
 								 .min_length = 1,
-								 .top_k = a < 6 ? 0 : a < 12 ? 3 : 300};
+								 .top_k = a < 6    ? 0
+										  : a < 12 ? 3
+												   : 300};
 		uint32_t n;
 
 		(void) brute_mine(ctx, &brute, &param, &found);
@@ -70,7 +73,8 @@ test_stops(void)
 			found.is_good = true;
 			found.answer = CRM_LIMIT;
 			found.answer_at = at;
-			passed &= crm_itemset_mine(ctx, &brute.baskets, &param, brute_take, &found) == CRM_LIMIT;
+			passed &=
+				crm_itemset_mine(ctx, &brute.baskets, &param, brute_take, &found) == CRM_LIMIT;
 			passed &= found.n == at;
 		}
 		for (size_t at = 1; at < 100; at++)
@@ -262,7 +266,8 @@ test_check(void)
 	CrmItemsetParam good = {.min_count = 1, .min_length = 1}, param = good;
 	char why[80], few[5];
 
-	ok(crm_itemset_check(&baskets, &good, why, sizeof why) == NULL, "the check passes what is good");
+	ok(crm_itemset_check(&baskets, &good, why, sizeof why) == NULL,
+	   "the check passes what is good");
 	param.min_count = 0;
 	ok(crm_itemset_check(&baskets, &param, why, sizeof why) == why, "and refuses support 0");
 	(void) crm_itemset_check(&baskets, &param, few, sizeof few);
@@ -323,10 +328,9 @@ int
 main(void)
 {
 	/* count, itemsets, sum of their supports: fpgrowth, eclat and apriori of Borgelt agree */
-	static const uint64_t retail[][3] = {{882, 159, 467857},    {441, 580, 717785},
-										 {177, 2691, 1265182},  {89, 7589, 1859296},
-										 {45, 19242, 2568840},  {18, 67186, 3823304},
-										 {9, 240852, 5779263}};
+	static const uint64_t retail[][3] = {
+		{882, 159, 467857},   {441, 580, 717785},   {177, 2691, 1265182}, {89, 7589, 1859296},
+		{45, 19242, 2568840}, {18, 67186, 3823304}, {9, 240852, 5779263}};
 	static const uint64_t synthetic[][3] = {{1000, 385, 807396},
 											{500, 1073, 1257955},
 											{100, 27532, 6659711},

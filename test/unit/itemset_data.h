@@ -13,7 +13,7 @@ typedef struct Data
 	CrmBaskets baskets;
 	uint64_t *start;
 	uint32_t *items;
-	char **words;  /* open-addressed, each with its code */
+	char **words; /* open-addressed, each with its code */
 	uint32_t *code;
 } Data;
 

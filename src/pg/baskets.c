@@ -286,41 +286,55 @@ flush(CrmBasketsReader *reader)
 	reader->batch_used = false;
 }
 
-/*
- * Make a key that stays good until the batch is worked off. A short text, the common case, is
- * unpacked into room; *value holds what is passed by value.
- */
-static inline CrmKey
-take_key(CrmBasketsReader *reader, const CrmKeyType *type, Datum datum, Datum *value, char *room)
+/* Make a key of a datum of a longer type that stays good until the batch is worked off. */
+static void
+take_bytes(CrmBasketsReader *reader, const CrmKeyType *type, Datum datum, Datum *value, CrmKey *key)
 {
-	MemoryContext caller;
-	CrmKey key;
+	MemoryContext caller = MemoryContextSwitchTo(reader->batch_memory);
 
-	if (type->kind == CRM_KEY_INT64)
-		return crm_key_from_datum(type, datum, value);
-	if (type->plain_bytes && VARATT_IS_SHORT(DatumGetPointer(datum)) &&
-		!VARATT_IS_EXTERNAL(DatumGetPointer(datum)))
+	*key = crm_key_from_datum(type, datum, value);
+	if (type->kind == CRM_KEY_BYTES && !type->by_value && key->bytes == DatumGetPointer(datum))
 	{
-		Size length = VARSIZE_ANY_EXHDR(DatumGetPointer(datum));
+		void *copy = palloc(key->length);
 
-		SET_VARSIZE(room, length + VARHDRSZ);
-		memcpy(room + VARHDRSZ, VARDATA_ANY(DatumGetPointer(datum)), length);
-		return (CrmKey){.bytes = room,
-						.length = (uint32) (length + VARHDRSZ),
-						.hash = crm_hash_bytes(room + VARHDRSZ, length)};
-	}
-	caller = MemoryContextSwitchTo(reader->batch_memory);
-	key = crm_key_from_datum(type, datum, value);
-	if (type->kind == CRM_KEY_BYTES && !type->by_value && key.bytes == DatumGetPointer(datum))
-	{
-		void *copy = palloc(key.length);
-
-		memcpy(copy, key.bytes, key.length);
-		key.bytes = copy;
+		memcpy(copy, key->bytes, key->length);
+		key->bytes = copy;
 	}
 	reader->batch_used |= type->kind == CRM_KEY_BYTES;
 	MemoryContextSwitchTo(caller);
-	return key;
+}
+
+/*
+ * Make a key of a datum that stays good until the batch is worked off. Integers and short texts,
+ * the common cases, are written where they stay: a text into room; *value holds what is passed by
+ * value.
+ */
+static inline void
+take_key(CrmBasketsReader *reader, const CrmKeyType *type, Datum datum, Datum *value, char *room,
+		 CrmKey *key)
+{
+	if (type->kind == CRM_KEY_INT64)
+	{
+		int64 integer = type->length == 4   ? (int64) DatumGetInt32(datum)
+						: type->length == 2 ? (int64) DatumGetInt16(datum)
+											: DatumGetInt64(datum);
+
+		key->integer = integer;
+		key->hash = crm_mix64((uint64) integer);
+	}
+	else if (type->plain_bytes && VARATT_IS_SHORT(DatumGetPointer(datum)) &&
+			 !VARATT_IS_EXTERNAL(DatumGetPointer(datum)))
+	{
+		Size length = VARSIZE_SHORT(DatumGetPointer(datum)) - VARHDRSZ_SHORT;
+
+		SET_VARSIZE(room, length + VARHDRSZ);
+		memcpy(room + VARHDRSZ, VARDATA_SHORT(DatumGetPointer(datum)), length);
+		key->bytes = room;
+		key->length = (uint32) (length + VARHDRSZ);
+		key->hash = crm_hash_bytes(room + VARHDRSZ, length);
+	}
+	else
+		take_bytes(reader, type, datum, value, key);
 }
 
 /* Add a row: basket_id, item_id and, if there are amounts, amount. */
@@ -338,10 +352,10 @@ crm_baskets_add(CrmBasketsReader *reader, const Datum *values, const bool *nulls
 		return;
 	}
 	rows->used++;
-	reader->basket[i] = take_key(reader, &reader->basket_type, values[0], &reader->basket_room[i],
-								 reader->short_key[2 * i]);
-	reader->item[i] = take_key(reader, &reader->item_type, values[1], &reader->item_room[i],
-							   reader->short_key[2 * i + 1]);
+	take_key(reader, &reader->basket_type, values[0], &reader->basket_room[i],
+			 reader->short_key[2 * i], &reader->basket[i]);
+	take_key(reader, &reader->item_type, values[1], &reader->item_room[i],
+			 reader->short_key[2 * i + 1], &reader->item[i]);
 	if (reader->has_amounts)
 		reader->amount[i] = nulls[2] ? NAN : DatumGetFloat8(values[2]);
 	reader->pending++;

@@ -49,13 +49,17 @@ crm_rules_defaults(CrmRulesParam *param)
 							 .max_p_value = 1.0};
 }
 
+/* Copy a reason to why, which has room for n bytes; false, for the caller to give back. */
 static bool
-say(char *why, size_t n, const char *text)
+say(char *why, size_t n, const char *reason)
 {
+	size_t length = strlen(reason);
+
 	if (n > 0)
 	{
-		strncpy(why, text, n - 1);
-		why[n - 1] = '\0';
+		length = length < n ? length : n - 1;
+		memcpy(why, reason, length);
+		why[length] = '\0';
 	}
 	return false;
 }
@@ -277,8 +281,7 @@ extend(Search *search, uint32_t number, const Roles *roles, uint64_t consequent,
 		if ((with & roles->consequent_out) != 0 || (rest & roles->antecedent_in) == 0)
 			continue;
 		/* items that must not be in the antecedent must all find room */
-		if (size + 1 + (uint32_t) __builtin_popcountll(rest & roles->antecedent_out) >
-			search->param->max_consequent)
+		if (size + 1 + crm_rules_size(rest & roles->antecedent_out) > search->param->max_consequent)
 			continue;
 		found = crm_rules_store_find(&search->rules->store, set, rest);
 		if (found == CRM_RULES_NO_SET)

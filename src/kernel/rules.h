@@ -4,10 +4,10 @@
  * Frequent itemsets (itemset.h) are kept with their counts; from each set Z, consequents C within Z
  * are tried, and Z \ C => C is a rule when count(Z) / count(Z \ C) reaches min_confidence. A
  * consequent that fails is not extended, since a larger one leaves a smaller antecedent, which is
- * at least as frequent (Agrawal and Srikant 1994, ap-genrules; here depth first). Constraints are used
- * where they save work: items that may take neither part are not mined; sets without an item that a
- * rule must have are not searched; counts of parts that the search then does not meet are taken
- * from the baskets, for those alone that a rule asks for.
+ * at least as frequent (Agrawal and Srikant 1994, ap-genrules; here depth first). Constraints are
+ * used where they save work: items that may take neither part are not mined; sets without an item
+ * that a rule must have are not searched; counts of parts that the search then does not meet are
+ * taken from the baskets, for those alone that a rule asks for.
  *
  * The course:
  *

@@ -41,7 +41,7 @@ count_consequents(uint32_t length, uint32_t max_consequent)
 static uint64_t
 place(uint32_t length, uint64_t consequent)
 {
-	uint32_t size = (uint32_t) __builtin_popcountll(consequent);
+	uint32_t size = crm_rules_size(consequent);
 	uint64_t at = 0;
 	uint32_t k = 1;
 

@@ -56,6 +56,17 @@ crm_rules_all(uint32_t length)
 	return length < 64 ? (UINT64_C(1) << length) - 1 : UINT64_MAX;
 }
 
+/* Give the number of items in a mask, which are few. */
+static inline uint32_t
+crm_rules_size(uint64_t mask)
+{
+	uint32_t size = 0;
+
+	for (; mask != 0; mask &= mask - 1)
+		size++;
+	return size;
+}
+
 /* Give the bytes that a set of that length takes, with its share of the index at the most. */
 static inline size_t
 crm_rules_set_bytes(uint32_t length)

@@ -258,6 +258,29 @@ test_measures(void)
 		ok(worst[m] < 1e-14, "measure %d is its definition, off by at most %.1e", m, worst[m]);
 }
 
+/* Near independence of very many baskets, where b n and a c have more digits than a double. */
+static void
+test_near_independence(void)
+{
+	double worst = 0.0;
+
+	for (int i = 0; i < 1000; i++)
+	{
+		int64_t n = 900000000000 + (int64_t) draw_below(100000000000);
+		int64_t a = 1 + (int64_t) draw_below((uint64_t) n),
+				c = 1 + (int64_t) draw_below((uint64_t) n);
+		int64_t b = (int64_t) ((__int128) a * c / n);
+		CrmRulesCounts counts = make_counts(n, a, c, b);
+		long double excess = (long double) ((__int128) b * n - (__int128) a * c);
+
+		if (excess != 0)
+			worst = fmax(
+				worst, (double) fabsl(
+						   crm_rules_measure(CRM_RULES_LEVERAGE, &counts) / (excess / n / n) - 1));
+	}
+	ok(worst < 1e-15, "leverage near independence, off by at most %.1e", worst);
+}
+
 /* Counts by hand: 1000 baskets, 200 with A, 250 with C, 100 with both. */
 static void
 test_by_hand(void)
@@ -357,6 +380,7 @@ main(void)
 	test_all_small();
 	test_tail_falls();
 	test_measures();
+	test_near_independence();
 	test_by_hand();
 	test_edges();
 	return tap_done();

@@ -11,6 +11,7 @@ test_by_hand(void)
 	static const uint64_t start[] = {0, 2, 5, 6, 7, 9};
 	static const uint32_t items[] = {0, 1, 2, 1, 0, 0, 2, 1, 0};
 	static const double amounts[] = {1e17, 3.0, 8.0, -2.0, -1e17};
+	static const double lopsided[] = {1e17, 3.0, 8.0, -2.0, 5.0};
 	static const uint32_t pair[] = {0, 1}, triple[] = {0, 1, 2};
 	CrmBaskets baskets = {.n = 5, .n_items = 3, .start = start, .items = items};
 	TapContext tap;
@@ -41,6 +42,12 @@ test_by_hand(void)
 	is_near(without, 1.5, 0.0, "and without");
 	(void) crm_rules_revenue(&value, crm_rules_set(&store, rules[2].set), 1, &with, &without);
 	is_near(without, NAN, 0.0, "without is undefined when all baskets hold it");
+	crm_rules_value_free(&value);
+
+	/* a large sum keeps its small part, so that what is left of the total is right */
+	ok(crm_rules_value(&value, ctx, &baskets, lopsided, &list) == CRM_OK, "a large basket");
+	(void) crm_rules_revenue(&value, crm_rules_set(&store, rules[1].set), 5, &with, &without);
+	is_near(without, 3.0, 0.0, "does not hide the others");
 	crm_rules_value_free(&value);
 
 	for (size_t i = 1; i <= 4; i++)

@@ -60,7 +60,7 @@ crm_baskets_min_count(double min_support, uint32 n)
 	if (min_support > n && min_support > 1)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("min_support is above the number of baskets"),
-				errdetail("Got %.0f, the source has %u baskets.", min_support, n),
+				errdetail("Got %.15g, the source has %u baskets.", min_support, n),
 				errhint("Give a share up to 1, or a count up to %u.", n));
 	if (min_support > 1)
 		return (uint32) min_support;
@@ -286,92 +286,107 @@ flush(CrmBasketsReader *reader)
 	reader->batch_used = false;
 }
 
-/*
- * Make a key that stays good until the batch is worked off. A short text, the common case, is
- * unpacked into room; *value holds what is passed by value.
- */
-static inline CrmKey
-take_key(CrmBasketsReader *reader, const CrmKeyType *type, Datum datum, Datum *value, char *room)
+/* Make a key of a datum of a longer type that stays good until the batch is worked off. */
+static void
+take_bytes(CrmBasketsReader *reader, const CrmKeyType *type, Datum datum, Datum *value, CrmKey *key)
 {
-	MemoryContext caller;
-	CrmKey key;
+	MemoryContext caller = MemoryContextSwitchTo(reader->batch_memory);
 
-	if (type->kind == CRM_KEY_INT64)
-		return crm_key_from_datum(type, datum, value);
-	if (type->plain_bytes && VARATT_IS_SHORT(DatumGetPointer(datum)) &&
-		!VARATT_IS_EXTERNAL(DatumGetPointer(datum)))
+	*key = crm_key_from_datum(type, datum, value);
+	if (type->kind == CRM_KEY_BYTES && !type->by_value && key->bytes == DatumGetPointer(datum))
 	{
-		Size length = VARSIZE_ANY_EXHDR(DatumGetPointer(datum));
+		void *copy = palloc(key->length);
 
-		SET_VARSIZE(room, length + VARHDRSZ);
-		memcpy(room + VARHDRSZ, VARDATA_ANY(DatumGetPointer(datum)), length);
-		return (CrmKey){.bytes = room,
-						.length = (uint32) (length + VARHDRSZ),
-						.hash = crm_hash_bytes(room + VARHDRSZ, length)};
-	}
-	caller = MemoryContextSwitchTo(reader->batch_memory);
-	key = crm_key_from_datum(type, datum, value);
-	if (type->kind == CRM_KEY_BYTES && !type->by_value && key.bytes == DatumGetPointer(datum))
-	{
-		void *copy = palloc(key.length);
-
-		memcpy(copy, key.bytes, key.length);
-		key.bytes = copy;
+		memcpy(copy, key->bytes, key->length);
+		key->bytes = copy;
 	}
 	reader->batch_used |= type->kind == CRM_KEY_BYTES;
 	MemoryContextSwitchTo(caller);
-	return key;
 }
 
-/* Take a row of the source: basket_id, item_id and, if there are amounts, amount. */
-static void
-read_row(TupleTableSlot *slot, void *arg)
+/*
+ * Make a key of a datum that stays good until the batch is worked off. Integers and short texts,
+ * the common cases, are written where they stay: a text into room; *value holds what is passed by
+ * value.
+ */
+static inline void
+take_key(CrmBasketsReader *reader, const CrmKeyType *type, Datum datum, Datum *value, char *room,
+		 CrmKey *key)
 {
-	CrmBasketsReader *reader = arg;
+	if (type->kind == CRM_KEY_INT64)
+	{
+		int64 integer = type->length == 4   ? (int64) DatumGetInt32(datum)
+						: type->length == 2 ? (int64) DatumGetInt16(datum)
+											: DatumGetInt64(datum);
+
+		key->integer = integer;
+		key->hash = crm_mix64((uint64) integer);
+	}
+	else if (type->plain_bytes && VARATT_IS_SHORT(DatumGetPointer(datum)) &&
+			 !VARATT_IS_EXTERNAL(DatumGetPointer(datum)))
+	{
+		Size length = VARSIZE_SHORT(DatumGetPointer(datum)) - VARHDRSZ_SHORT;
+
+		SET_VARSIZE(room, length + VARHDRSZ);
+		memcpy(room + VARHDRSZ, VARDATA_SHORT(DatumGetPointer(datum)), length);
+		key->bytes = room;
+		key->length = (uint32) (length + VARHDRSZ);
+		key->hash = crm_hash_bytes(room + VARHDRSZ, length);
+	}
+	else
+		take_bytes(reader, type, datum, value, key);
+}
+
+/* Add a row: basket_id, item_id and, if there are amounts, amount. */
+void
+crm_baskets_add(CrmBasketsReader *reader, const Datum *values, const bool *nulls)
+{
 	CrmRowCount *rows = &reader->run->rows;
 	int i = reader->pending;
 
 	rows->read++;
-	if (slot->tts_isnull[0])
+	if (nulls[0] || nulls[1])
 	{
-		rows->null_key++;
-		return;
-	}
-	if (slot->tts_isnull[1])
-	{
-		rows->null_value++;
+		rows->null_key += nulls[0];
+		rows->null_value += !nulls[0];
 		return;
 	}
 	rows->used++;
-	reader->basket[i] = take_key(reader, &reader->basket_type, slot->tts_values[0],
-								 &reader->basket_room[i], reader->short_key[2 * i]);
-	reader->item[i] = take_key(reader, &reader->item_type, slot->tts_values[1],
-							   &reader->item_room[i], reader->short_key[2 * i + 1]);
+	take_key(reader, &reader->basket_type, values[0], &reader->basket_room[i],
+			 reader->short_key[2 * i], &reader->basket[i]);
+	take_key(reader, &reader->item_type, values[1], &reader->item_room[i],
+			 reader->short_key[2 * i + 1], &reader->item[i]);
 	if (reader->has_amounts)
-		reader->amount[i] = slot->tts_isnull[2] ? NAN : DatumGetFloat8(slot->tts_values[2]);
+		reader->amount[i] = nulls[2] ? NAN : DatumGetFloat8(values[2]);
 	reader->pending++;
 	if (reader->pending == CRM_TABLE_BATCH || reader->basket[i].length > LONG_KEY ||
 		reader->item[i].length > LONG_KEY)
 		flush(reader);
 }
 
+/* Take a row of the source. */
+static void
+read_row(TupleTableSlot *slot, void *arg)
+{
+	crm_baskets_add(arg, slot->tts_values, slot->tts_isnull);
+}
+
 /* ---- a source ---------------------------------------------------------------------------- */
 
 /* Fill in how to handle a column's values; an error when its type has no hash function. */
 static void
-column_type(CrmKeyType *type, TupleDesc columns, int i)
+begin_column(CrmKeyType *type, const CrmBasketsColumn *column)
 {
-	Form_pg_attribute column = TupleDescAttr(columns, i);
 	TypeCacheEntry *cache = lookup_type_cache(
-		getBaseType(column->atttypid), TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_EXTENDED_PROC_FINFO);
+		getBaseType(column->type), TYPECACHE_EQ_OPR_FINFO | TYPECACHE_HASH_EXTENDED_PROC_FINFO);
 
 	if (!OidIsValid(cache->hash_extended_proc_finfo.fn_oid) ||
 		!OidIsValid(cache->eq_opr_finfo.fn_oid))
-		ereport(ERROR, errcode(ERRCODE_UNDEFINED_FUNCTION),
-				errmsg("%s of type %s cannot be hashed", NameStr(column->attname),
-					   format_type_be(column->atttypid)),
-				errhint("Cast it to a hashable type, such as bigint, uuid or text."));
-	crm_key_type(type, column->atttypid, column->attcollation);
+		ereport(
+			ERROR, errcode(ERRCODE_UNDEFINED_FUNCTION),
+			errmsg("%s of type %s cannot be hashed", column->name, format_type_be(column->type)),
+			errhint("Cast it to a hashable type, such as bigint, uuid or text."));
+	crm_key_type(type, column->type, column->collation);
 }
 
 /* Begin a table whose rows have a key of that type and so many bytes more. */
@@ -386,42 +401,54 @@ begin_table(CrmBasketsReader *reader, CrmTable *table, CrmKeyType *type, size_t 
 	}
 }
 
-/* Make a reader for rows of these columns, in the current memory context; all else of it is below
- * keep. */
-static CrmBasketsReader *
-make_reader(const CrmBasketsRequest *request, TupleDesc columns, MemoryContext keep, CrmRun *run)
+/*
+ * Begin to read baskets: columns[0] and columns[1] are those of basket_id and item_id. All memory
+ * is below keep. The account of the run gets the rows.
+ */
+CrmBasketsReader *
+crm_baskets_begin(const CrmBasketsRequest *request, const CrmBasketsColumn *columns,
+				  bool has_amounts, MemoryContext keep, CrmRun *run)
 {
 	CrmCtx ctx;
 	MemoryContext memory = crm_memory_begin(&ctx, keep, "crm baskets");
 	CrmBasketsState *state = MemoryContextAllocZero(memory, sizeof(CrmBasketsState));
-	CrmBasketsReader *reader;
+	CrmBasketsReader *reader = MemoryContextAllocZero(keep, sizeof(CrmBasketsReader));
 	Oid output;
 	bool is_varlena;
 
 	state->memory = memory;
 	state->ctx = ctx;
-	memory = crm_memory_begin(&ctx, memory, "crm baskets reading");
-	reader = palloc0(sizeof(CrmBasketsReader));
 	reader->request = request;
 	reader->state = state;
 	reader->run = run;
 	reader->limit = state->ctx.limit;
-	reader->memory = memory;
-	reader->ctx = ctx;
+	reader->memory = crm_memory_begin(&reader->ctx, memory, "crm baskets reading");
 	reader->batch_memory =
-		AllocSetContextCreate(memory, "crm baskets batch", ALLOCSET_DEFAULT_SIZES);
-	reader->has_amounts = columns->natts == 3;
-	column_type(&reader->basket_type, columns, 0);
-	column_type(&reader->item_type, columns, 1);
+		AllocSetContextCreate(reader->memory, "crm baskets batch", ALLOCSET_DEFAULT_SIZES);
+	reader->has_amounts = has_amounts;
+	begin_column(&reader->basket_type, &columns[0]);
+	begin_column(&reader->item_type, &columns[1]);
 	reader->keeps_labels =
 		reader->item_type.kind == CRM_KEY_BYTES && !reader->item_type.plain_bytes;
-	getTypeOutputInfo(TupleDescAttr(columns, 1)->atttypid, &output, &is_varlena);
-	fmgr_info_cxt(output, &reader->output, memory);
+	getTypeOutputInfo(columns[1].type, &output, &is_varlena);
+	fmgr_info_cxt(output, &reader->output, reader->memory);
 	begin_table(reader, &reader->baskets, &reader->basket_type,
-				reader->has_amounts ? sizeof(CrmBasketRow) : offsetof(CrmBasketRow, amount));
+				has_amounts ? sizeof(CrmBasketRow) : offsetof(CrmBasketRow, amount));
 	begin_table(reader, &reader->items, &reader->item_type,
 				reader->keeps_labels ? sizeof(CrmItemRow) : offsetof(CrmItemRow, label));
 	return reader;
+}
+
+/* End reading: give the baskets, and free the reader. */
+CrmBasketsState *
+crm_baskets_end(CrmBasketsReader *reader)
+{
+	CrmBasketsState *state = reader->state;
+
+	flush(reader);
+	crm_baskets_finish(reader);
+	pfree(reader);
+	return state;
 }
 
 /* Tell whether a query gives a column of that name. */
@@ -455,6 +482,7 @@ CrmBasketsState *
 crm_baskets_read(const CrmBasketsRequest *request, CrmRun *run)
 {
 	MemoryContext keep = CurrentMemoryContext;
+	CrmBasketsColumn columns[2];
 	CrmBasketsReader *reader;
 	CrmBasketsState *state;
 	CrmQuery query;
@@ -472,13 +500,18 @@ crm_baskets_read(const CrmBasketsRequest *request, CrmRun *run)
 	query = crm_source_prepare(psprintf("SELECT q.basket_id, q.item_id%s FROM (%s\n) q",
 										amounts ? ", q.amount::pg_catalog.float8" : "", select),
 							   &crm_contract_baskets);
-	reader = make_reader(request, query.columns, keep, run);
-	state = reader->state;
+	for (int i = 0; i < 2; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(query.columns, i);
+
+		columns[i] =
+			(CrmBasketsColumn){NameStr(column->attname), column->atttypid, column->attcollation};
+	}
+	reader = crm_baskets_begin(request, columns, amounts, keep, run);
 	run->key = "basket_id";
 	run->value = "item_id";
 	crm_source_run(&query, NULL, false, read_row, reader);
-	flush(reader);
-	crm_baskets_finish(reader);
+	state = crm_baskets_end(reader);
 	crm_source_close();
 	run->customers = state->baskets.n;
 	tell(request, state);

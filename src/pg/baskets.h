@@ -33,6 +33,7 @@ typedef struct CrmBasketsRequest
 	const char *source;    /* NULL: the default one */
 	bool amounts;          /* wanted when the source has a column amount */
 	double min_support;    /* items below are dropped; a share up to 1 or a count; 0: keep all */
+	bool hashes;           /* of the keys wanted, to draw a sample by */
 	int64 max_basket_size; /* 0: no bound */
 	CrmOversize oversize;
 } CrmBasketsRequest;
@@ -47,10 +48,22 @@ typedef struct CrmBasketsState
 	uint32 *count;      /* by code: baskets that hold the item */
 	text **label;       /* by code, ascending in bytes; a zero byte follows each */
 	double *amount;     /* by basket: its total; NULL when not wanted or the source has none */
+	uint64 *hash;       /* by basket: of its key; NULL when not wanted */
 	uint32 all_items;   /* different items before infrequent ones were dropped */
 	uint32 oversized;   /* baskets that were skipped or truncated for their size */
 	int64 no_amount;    /* rows used whose amount is null or not finite: it adds nothing */
 } CrmBasketsState;
+
+/* A source on its way to baskets; see baskets_rows.h. */
+typedef struct CrmBasketsReader CrmBasketsReader;
+
+/* A column of such a source. */
+typedef struct CrmBasketsColumn
+{
+	const char *name;
+	Oid type;
+	Oid collation;
+} CrmBasketsColumn;
 
 /* Room for one text[] at a time. */
 typedef struct CrmLabelArray
@@ -61,6 +74,11 @@ typedef struct CrmLabelArray
 
 extern double crm_baskets_support_arg(FunctionCallInfo fcinfo, int i, const char *name);
 extern uint32 crm_baskets_min_count(double min_support, uint32 n);
+extern CrmBasketsReader *crm_baskets_begin(const CrmBasketsRequest *request,
+										   const CrmBasketsColumn *columns, bool has_amounts,
+										   MemoryContext keep, CrmRun *run);
+extern void crm_baskets_add(CrmBasketsReader *reader, const Datum *values, const bool *nulls);
+extern CrmBasketsState *crm_baskets_end(CrmBasketsReader *reader);
 extern CrmBasketsState *crm_baskets_read(const CrmBasketsRequest *request, CrmRun *run);
 extern const char *crm_baskets_label(const CrmBasketsState *state, uint32 code);
 extern int64 crm_baskets_find(const CrmBasketsState *state, const char *label);

@@ -333,6 +333,8 @@ mend_oversized(Rows *rows, int64 most, bool skip)
 			rows->start[kept] = to;
 			if (state->amount != NULL)
 				state->amount[kept] = state->amount[b];
+			if (state->hash != NULL)
+				state->hash[kept] = state->hash[b];
 			kept++;
 			memmove(rows->items + to, rows->items + from, size * sizeof(uint32));
 			to += size;
@@ -402,6 +404,28 @@ take_amounts(CrmBasketsReader *reader)
 	}
 }
 
+/* Take the hashes of the baskets' keys out of their table. */
+static void
+take_hashes(CrmBasketsReader *reader)
+{
+	CrmBasketsState *state = reader->state;
+	uint32 n = reader->baskets.n;
+
+	state->hash = crm_baskets_allocate(state, n, sizeof(uint64));
+	for (uint32 b = 0; b < n; b++)
+	{
+		CrmKey key = crm_table_key(&reader->baskets, b);
+
+		if (b % POLL_ROWS == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (reader->baskets.kind == CRM_KEY_INT64)
+			key = crm_key_int64(key.integer);
+		else if (reader->baskets.kind == CRM_KEY_UUID)
+			key = crm_key_uuid(key.half);
+		state->hash[b] = crm_mix64(key.hash);
+	}
+}
+
 /*
  * Give each item its code, and take the totals of the baskets; then the tables are of no more use
  * and go. Gives code[] by the rows of the table of items.
@@ -424,6 +448,8 @@ leave_tables(CrmBasketsReader *reader)
 			   code);
 	if (reader->has_amounts)
 		take_amounts(reader);
+	if (request->hashes)
+		take_hashes(reader);
 	state->ctx.used -= reader->ctx.used;
 	MemoryContextDelete(reader->memory);
 	return code;

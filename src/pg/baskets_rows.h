@@ -10,8 +10,8 @@
 #include "kernel/base/table.h"
 #include "pg/keys.h"
 
-#define CRM_PAIRS_PAGE 65536 /* pairs of a page */
-#define CRM_SHORT_KEY  136   /* bytes of a text with a short header, unpacked */
+#define CRM_PAIRS_PAGE 8192 /* pairs of a page */
+#define CRM_SHORT_KEY  136  /* bytes of a text with a short header, unpacked */
 
 typedef struct CrmPair
 {
@@ -34,7 +34,7 @@ typedef struct CrmItemRow
 } CrmItemRow;
 
 /* A source on its way to baskets. */
-typedef struct CrmBasketsReader
+struct CrmBasketsReader
 {
 	const CrmBasketsRequest *request;
 	CrmBasketsState *state; /* whose context holds the pairs */
@@ -56,7 +56,7 @@ typedef struct CrmBasketsReader
 	Datum basket_room[CRM_TABLE_BATCH], item_room[CRM_TABLE_BATCH];
 	double amount[CRM_TABLE_BATCH];
 	char short_key[2 * CRM_TABLE_BATCH][CRM_SHORT_KEY] pg_attribute_aligned(8);
-} CrmBasketsReader;
+};
 
 extern void crm_baskets_finish(CrmBasketsReader *reader);
 extern text *crm_baskets_item_text(CrmBasketsReader *reader, Datum item);

@@ -21,16 +21,17 @@
 
 #define END        CRM_ITEMSET_END
 #define FIRST_ROOM 32 /* nodes of the stack */
+#define MAX_TRIES  4  /* items, and steps to one in each row, that is_covered looks at */
 
 typedef struct Node
 {
-	uint32_t m;         /* items */
-	uint32_t n_left;    /* the first of them, which are left behind */
-	uint32_t n_branch;  /* branches are n_left to n_branch - 1 */
-	uint32_t next;      /* the next branch */
-	uint32_t *code;     /* m */
-	uint32_t *count;    /* m: support together with P */
-	uint32_t *item;     /* rows: as in CrmItemsetRows */
+	uint32_t m;        /* items */
+	uint32_t n_left;   /* the first of them, which are left behind */
+	uint32_t n_branch; /* branches are n_left to n_branch - 1 */
+	uint32_t next;     /* the next branch */
+	uint32_t *code;    /* m */
+	uint32_t *count;   /* m: support together with P */
+	uint32_t *item;    /* rows: as in CrmItemsetRows */
 	uint32_t *occurrence, *first, *last;
 	uint64_t *bits; /* m vectors of so many words, or NULL */
 	size_t words;
@@ -81,15 +82,62 @@ deliver(Eclat *eclat, const Node *node, uint32_t i)
 	return CRM_OK;
 }
 
+/* Tell whether an item k is in all rows of branch i, where it stands shortly before i. */
+static bool
+is_in_rows(const Node *node, uint32_t i, uint32_t k)
+{
+	for (uint32_t o = node->first[i]; o < node->last[i]; o++)
+	{
+		const uint32_t *at = node->item + node->occurrence[o] - 1;
+
+		for (int steps = 1; steps<MAX_TRIES && * at != END && * at> k; steps++)
+			at--;
+		if (*at != k)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Tell whether an item that is left behind is seen at once to be in all baskets of branch i: the
+ * nearest few are tried. So a branch of a large basket that comes but once costs next to nothing;
+ * make_items finds all cases.
+ */
+static bool
+is_covered(const Eclat *eclat, const Node *node, uint32_t i)
+{
+	uint32_t near = i < MAX_TRIES ? 0 : i - MAX_TRIES, common;
+
+	if (eclat->search->target == CRM_ITEMSET_FREQUENT)
+		return false;
+	if (node->bits != NULL)
+	{
+		for (uint32_t k = i; k > near; k--)
+		{
+			crm_itemset_bits_count(node->bits + i * node->words, node->bits + (k - 1) * node->words,
+								   node->words, 1, &common);
+			if (common == node->count[i])
+				return true;
+		}
+		return false;
+	}
+	if (node->last[i] - node->first[i] < node->count[i])
+		return false; /* some baskets have no other item */
+	for (const uint32_t *at = node->item + node->occurrence[node->first[i]];
+		 *--at != END && *at >= near;)
+		if (is_in_rows(node, i, *at))
+			return true;
+	return false;
+}
+
 /* Count the items of a node of bits together with branch i. */
 static CrmStatus
 intersect(Eclat *eclat, const Node *node, uint32_t i)
 {
 	const uint64_t *one = node->bits + (size_t) i * node->words;
 	uint32_t k = eclat->search->target == CRM_ITEMSET_FREQUENT ? i + 1 : 0;
-	uint32_t step = node->words < CRM_ITEMSET_POLL
-						? (uint32_t) (CRM_ITEMSET_POLL / (node->words + 1))
-						: 1;
+	uint32_t step =
+		node->words < CRM_ITEMSET_POLL ? (uint32_t) (CRM_ITEMSET_POLL / (node->words + 1)) : 1;
 
 	for (; k < node->m; k += step)
 	{
@@ -419,6 +467,8 @@ branch(Eclat *eclat, const Node *node, uint32_t i, Node *child, bool *is_node)
 	if (search->target == CRM_ITEMSET_FREQUENT &&
 		(i + 1 == node->m || search->length == search->max_length))
 		return crm_itemset_search_report(search, node->count[i]);
+	if (is_covered(eclat, node, i))
+		return CRM_OK;
 	status = node->bits != NULL ? intersect(eclat, node, i) : deliver(eclat, node, i);
 	if (status != CRM_OK)
 		return status;
@@ -426,8 +476,7 @@ branch(Eclat *eclat, const Node *node, uint32_t i, Node *child, bool *is_node)
 		choose_counted(eclat, node, i);
 	else
 		choose_touched(eclat);
-	child->code =
-		crm_itemset_search_take(search, (size_t) eclat->n_touched * 2 * sizeof(uint32_t));
+	child->code = crm_itemset_search_take(search, (size_t) eclat->n_touched * 2 * sizeof(uint32_t));
 	if (child->code == NULL)
 		return search->ctx->failure;
 	child->count = child->code + eclat->n_touched;

@@ -11,8 +11,8 @@
 #include "kernel/itemset_fpgrowth.h"
 
 #define FIRST_WORDS ((size_t) 1 << 12)
-#define HEAD        2                        /* words before the codes: count; length and mark */
-#define RULED_OUT   ((uint32_t) 1 << 31)     /* the mark */
+#define HEAD        2                    /* words before the codes: count; length and mark */
+#define RULED_OUT   ((uint32_t) 1 << 31) /* the mark */
 #define NO_SET      SIZE_MAX
 
 typedef struct Filter
@@ -84,8 +84,7 @@ is_set(const Filter *filter, size_t at, const uint32_t *codes, uint32_t n, uint3
 {
 	const uint32_t *own = filter->words + at + HEAD;
 
-	return set_length(filter, at) == n - 1 &&
-		   memcmp(own, codes, but * sizeof(uint32_t)) == 0 &&
+	return set_length(filter, at) == n - 1 && memcmp(own, codes, but * sizeof(uint32_t)) == 0 &&
 		   memcmp(own + but, codes + but + 1, (n - 1 - but) * sizeof(uint32_t)) == 0;
 }
 
@@ -132,7 +131,8 @@ rule_out(Filter *filter, size_t at)
 	{
 		size_t slot = hash_codes(codes, length, but) & (filter->n_slots - 1), found;
 
-		while ((found = filter->slots[slot]) != NO_SET && !is_set(filter, found, codes, length, but))
+		while ((found = filter->slots[slot]) != NO_SET &&
+			   !is_set(filter, found, codes, length, but))
 			slot = (slot + 1) & (filter->n_slots - 1);
 		if (found != NO_SET && (filter->search->target == CRM_ITEMSET_MAXIMAL ||
 								filter->words[found] == filter->words[at]))
@@ -177,8 +177,8 @@ report_left(Filter *filter)
 
 		if (filter->words[at + 1] == length && length >= search->min_length &&
 			length <= search->max_length)
-			status = search->report(search->arg, filter->words + at + HEAD, length,
-									filter->words[at]);
+			status =
+				search->report(search->arg, filter->words + at + HEAD, length, filter->words[at]);
 		if (status == CRM_OK && crm_itemset_search_is_stopped(search, length))
 			status = CRM_ABORTED;
 		at += HEAD + length;

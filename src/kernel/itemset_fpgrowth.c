@@ -118,8 +118,8 @@ make_root(Fpgrowth *fp, const CrmItemsetRows *rows)
 	Tree *root = &fp->trees[0];
 	CrmStatus status;
 
-	*root = (Tree){
-		.m = rows->m, .n_branch = rows->n_branch, .code = rows->code, .count = rows->count};
+	*root =
+		(Tree){.m = rows->m, .n_branch = rows->n_branch, .code = rows->code, .count = rows->count};
 	status = make_tree(fp->search, rows->n_item - rows->n - 1, root);
 	for (size_t at = 1, end; at < rows->n_item && status == CRM_OK; at = end + 1)
 	{

@@ -21,18 +21,21 @@ typedef struct Code
 	uint32_t seen; /* the last basket that had it */
 } Code;
 
-/* Count the baskets of each code. */
+/* Count the baskets of each code, and give the entries of the largest basket. */
 static CrmStatus
-count_codes(CrmCtx *ctx, const CrmBaskets *baskets, Code *codes)
+count_codes(CrmCtx *ctx, const CrmBaskets *baskets, Code *codes, uint64_t *largest)
 {
 	uint64_t polled = 0;
 
+	*largest = 0;
 	for (uint32_t i = 0; i < baskets->n_items; i++)
 		codes[i] = (Code){0, NO_BASKET};
 	for (uint32_t b = 0; b < baskets->n; b++)
 	{
 		uint64_t end = baskets->start[b + 1];
 
+		if (end - baskets->start[b] > *largest)
+			*largest = end - baskets->start[b];
 		for (uint64_t j = baskets->start[b]; j < end; j++)
 		{
 			Code *code = &codes[baskets->items[j]];
@@ -195,23 +198,11 @@ fill_rows(CrmCtx *ctx, uint32_t *begin, CrmItemsetRows *rows)
 	return CRM_OK;
 }
 
-/* Give the most items that a basket has, repeats included. */
-static uint32_t
-largest_basket(const CrmBaskets *baskets, uint32_t m)
-{
-	uint64_t largest = 0;
-
-	for (uint32_t b = 0; b < baskets->n; b++)
-		if (baskets->start[b + 1] - baskets->start[b] > largest)
-			largest = baskets->start[b + 1] - baskets->start[b];
-	return largest < m ? (uint32_t) largest : m;
-}
-
 /* Make the rows, once their items are chosen. */
 static CrmStatus
-make_rows(CrmCtx *ctx, const CrmBaskets *baskets, Code *codes, CrmItemsetRows *rows)
+make_rows(CrmCtx *ctx, const CrmBaskets *baskets, Code *codes, uint64_t largest,
+		  CrmItemsetRows *rows)
 {
-	uint32_t largest = largest_basket(baskets, rows->m);
 	uint32_t *begin = crm_allocate(ctx, baskets->n, sizeof(uint32_t));
 	uint32_t *kept = crm_allocate(ctx, largest, sizeof(uint32_t));
 	CrmStatus status;
@@ -240,16 +231,17 @@ crm_itemset_prepare(CrmCtx *ctx, const CrmBaskets *baskets, const CrmItemsetPara
 					CrmItemsetRows *rows)
 {
 	Code *codes = crm_allocate(ctx, baskets->n_items, sizeof(Code));
+	uint64_t largest;
 	CrmStatus status;
 
 	*rows = (CrmItemsetRows){.longest = 1};
 	if (codes == NULL)
 		return ctx->failure;
-	status = count_codes(ctx, baskets, codes);
+	status = count_codes(ctx, baskets, codes, &largest);
 	if (status == CRM_OK)
 		status = choose_codes(ctx, baskets, param, codes, rows);
 	if (status == CRM_OK)
-		status = make_rows(ctx, baskets, codes, rows);
+		status = make_rows(ctx, baskets, codes, largest < rows->m ? largest : rows->m, rows);
 	crm_release(ctx, codes, baskets->n_items, sizeof(Code));
 	if (status != CRM_OK)
 		crm_itemset_rows_free(ctx, rows);

@@ -17,9 +17,10 @@
 
 typedef struct CrmItemsetRows
 {
-	uint32_t m;           /* items */
-	uint32_t n_branch;    /* the first of them, one of which a set must hold: all when none is required */
-	uint32_t n;           /* rows */
+	uint32_t m; /* items */
+	uint32_t
+		n_branch; /* the first of them, one of which a set must hold: all when none is required */
+	uint32_t n;   /* rows */
 	uint32_t longest;     /* row, in items; at least 1 */
 	uint32_t *code;       /* m */
 	uint32_t *count;      /* m: support */

@@ -146,6 +146,8 @@ report_subset(CrmItemsetSearch *search, uint32_t n, uint32_t count)
 {
 	uint32_t length = search->length + n;
 
+	if (crm_itemset_search_is_stopped(search, length))
+		return CRM_ABORTED;
 	if (length < search->min_length || length > search->max_length)
 		return CRM_OK;
 	memcpy(search->sorted, search->prefix, search->length * sizeof(uint32_t));
@@ -179,8 +181,6 @@ crm_itemset_search_report(CrmItemsetSearch *search, uint32_t count)
 		if (count < search->min_count) /* it has been raised meanwhile */
 			break;
 		status = report_subset(search, n, count);
-		if (status == CRM_OK && crm_itemset_search_is_stopped(search, search->length + n))
-			status = CRM_ABORTED;
 	}
 	return status;
 }

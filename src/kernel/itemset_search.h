@@ -38,10 +38,10 @@ typedef struct CrmItemsetSearch
 	uint32_t min_length, max_length; /* of the sets to report; UINT32_MAX: no bound */
 	CrmItemsetReport report;
 	void *arg;
-	uint64_t work;               /* operations since the last poll */
-	uint32_t longest;            /* items that prefix and perfect have room for, together */
-	uint32_t *prefix, *perfect;  /* codes */
-	uint32_t *subset, *sorted;   /* for reporting */
+	uint64_t work;              /* operations since the last poll */
+	uint32_t longest;           /* items that prefix and perfect have room for, together */
+	uint32_t *prefix, *perfect; /* codes */
+	uint32_t *subset, *sorted;  /* for reporting */
 	uint32_t length, n_perfect;
 	CrmItemsetChunk *top, *spare;
 } CrmItemsetSearch;
@@ -77,7 +77,8 @@ crm_itemset_search_take(CrmItemsetSearch *search, size_t bytes)
 {
 	CrmItemsetChunk *top = search->top;
 
-	if (top != NULL && bytes <= SIZE_MAX - 15 && top->size - top->used >= ((bytes + 15) & ~(size_t) 15))
+	if (top != NULL && bytes <= SIZE_MAX - 15 &&
+		top->size - top->used >= ((bytes + 15) & ~(size_t) 15))
 	{
 		void *memory = (char *) (top + 1) + top->used;
 

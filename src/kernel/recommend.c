@@ -514,9 +514,12 @@ fill(CrmRecommender *recommender, const uint32_t *items, uint32_t n_items, CrmRe
 	return CRM_OK;
 }
 
-/* Sort n item codes (Shell's sort, steps of Ciura) and drop doubles; gives how many are left. */
+/*
+ * Sort n item codes (Shell's sort, steps of Ciura), and drop doubles and those that fewer baskets
+ * hold than a rule or a similarity needs; gives how many are left.
+ */
 static uint32_t
-tidy(uint32_t *items, uint32_t n)
+tidy(const CrmRecommender *recommender, uint32_t *items, uint32_t n)
 {
 	static const uint32_t steps[] = {33936, 13776, 4592, 1968, 861, 336, 112, 48, 21, 7, 3, 1};
 	uint32_t left = 0;
@@ -531,7 +534,8 @@ tidy(uint32_t *items, uint32_t n)
 			items[j] = item;
 		}
 	for (uint32_t i = 0; i < n; i++)
-		if (left == 0 || items[left - 1] != items[i])
+		if ((left == 0 || items[left - 1] != items[i]) &&
+			recommender->count[items[i]] >= recommender->param.min_count)
 			items[left++] = items[i];
 	return left;
 }
@@ -556,14 +560,14 @@ crm_recommend(CrmRecommender *recommender, const uint32_t *basket, uint32_t n_ba
 		return ctx->failure;
 	if (n_basket > 0)
 		memcpy(items, basket, n_basket * sizeof *items);
-	n_items = tidy(items, n_basket);
-	for (uint32_t i = 0; i < n_items; i++)
-		recommender->state[items[i]] |= IN_BASKET;
+	for (uint32_t i = 0; i < n_basket; i++)
+		recommender->state[basket[i]] |= IN_BASKET;
+	n_items = tidy(recommender, items, n_basket);
 	for (uint32_t i = 0; i < n_known; i++)
 		recommender->state[known[i]] |= KNOWN;
 	status = fill(recommender, items, n_items, list, n);
-	for (uint32_t i = 0; i < n_items; i++)
-		recommender->state[items[i]] = 0;
+	for (uint32_t i = 0; i < n_basket; i++)
+		recommender->state[basket[i]] = 0;
 	for (uint32_t i = 0; i < n_known; i++)
 		recommender->state[known[i]] = 0;
 	for (uint32_t i = 0; i < *n; i++)

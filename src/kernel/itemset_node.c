@@ -97,6 +97,7 @@ make_bits(CrmItemsetSearch *search, const Node *node, uint32_t i, const uint32_t
 		  Node *child)
 {
 	uint32_t n_rows = node->last[i] - node->first[i], row = 0;
+	uint32_t *kept = search->subset; /* which has room for any row */
 	CrmStatus status = make_vectors(search, ((size_t) n_rows + 63) / 64, child);
 
 	if (status != CRM_OK)
@@ -105,21 +106,16 @@ make_bits(CrmItemsetSearch *search, const Node *node, uint32_t i, const uint32_t
 	for (uint32_t o = node->first[i]; o < node->last[i]; o++)
 	{
 		const uint32_t *start = row_start(search, node, node->occurrence[o]), *at;
-		uint64_t bit = UINT64_C(1) << row % 64, *words = child->bits + row / 64, *last = NULL;
+		uint64_t *words = child->bits + row / 64;
 		uint32_t n = 0;
 
 		for (at = start; *at != END; at++)
 		{
-			uint32_t k = local[*at];
-
-			if (k == END)
-				continue;
-			last = words + k * child->words;
-			*last |= bit;
-			n++;
+			kept[n] = local[*at];
+			n += local[*at] != END;
 		}
-		if (n == 1)
-			*last &= ~bit;
+		for (uint32_t k = 0; k < n && n >= 2; k++)
+			words[kept[k] * child->words] |= UINT64_C(1) << row % 64;
 		row += n >= 2;
 		if (crm_itemset_search_is_stopped(search, (uint64_t) (at - start)))
 			return CRM_ABORTED;

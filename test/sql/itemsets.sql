@@ -4,6 +4,7 @@
 \pset tuples_only on
 \pset null '(null)'
 SET client_min_messages = warning;
+SET DateStyle = 'ISO';
 SET TimeZone = 'UTC';
 CREATE SCHEMA test_itemsets;
 SET search_path = test_itemsets, public;

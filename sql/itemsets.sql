@@ -46,17 +46,14 @@ COMMENT ON FUNCTION crm.advise_support(text, bigint, integer, integer, integer, 
 CREATE FUNCTION crm._itemsets_transition(internal, anyarray, float8) RETURNS internal
 AS 'MODULE_PATHNAME', 'crm_itemsets_transition_1_0' LANGUAGE C VOLATILE PARALLEL SAFE;
 COMMENT ON FUNCTION crm._itemsets_transition(internal, anyarray, float8) IS 'adds a basket; for crm.itemsets';
-REVOKE ALL ON FUNCTION crm._itemsets_transition(internal, anyarray, float8) FROM PUBLIC;
 
 CREATE FUNCTION crm._itemsets_transition(internal, anyarray, float8, integer) RETURNS internal
 AS 'MODULE_PATHNAME', 'crm_itemsets_transition_1_0' LANGUAGE C VOLATILE PARALLEL SAFE;
 COMMENT ON FUNCTION crm._itemsets_transition(internal, anyarray, float8, integer) IS 'adds a basket; for crm.itemsets with a greatest length';
-REVOKE ALL ON FUNCTION crm._itemsets_transition(internal, anyarray, float8, integer) FROM PUBLIC;
 
 CREATE FUNCTION crm._itemsets_final(internal) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'crm_itemsets_final_1_0' LANGUAGE C VOLATILE PARALLEL SAFE;
 COMMENT ON FUNCTION crm._itemsets_final(internal) IS 'gives the itemsets; for crm.itemsets';
-REVOKE ALL ON FUNCTION crm._itemsets_final(internal) FROM PUBLIC;
 
 CREATE AGGREGATE crm.itemsets(basket anyarray, min_support float8) (
 	SFUNC = crm._itemsets_transition,

@@ -74,7 +74,7 @@ SELECT results_eq($$SELECT items::text, count FROM crm.frequent_itemsets('SELECT
 RESET extra_float_digits;
 
 -- Large and equal baskets.
-SELECT results_eq(format($$SELECT length, count FROM crm.frequent_itemsets('SELECT b AS basket_id, i AS item_id FROM generate_series(1, 2) b, generate_series(1, 3000) i', 2, target => %L)$$, target), 'VALUES (3000, 2::bigint)', 'two baskets of 3,000 items: one set is ' || target) FROM unnest('{closed, maximal}'::text[]) target;
+SELECT results_eq(format($$SELECT length, count FROM crm.frequent_itemsets('SELECT b AS basket_id, i AS item_id FROM generate_series(1, 2) b, generate_series(1, 100000) i', 2, target => %L)$$, target), 'VALUES (100000, 2::bigint)', 'two baskets of 100,000 items: one set is ' || target) FROM unnest('{closed, maximal}'::text[]) target;
 SELECT is((SELECT count(*) FROM crm.frequent_itemsets('SELECT CASE WHEN i <= 100000 THEN 0 ELSE i END AS basket_id, i % 100000 AS item_id FROM generate_series(1, 100100) i', 2)), 100::bigint, 'a basket of 100,000 items among small ones');
 SELECT results_eq($$SELECT items, count FROM crm.frequent_itemsets('SELECT b AS basket_id, i AS item_id FROM generate_series(1, 5000) b, generate_series(1, 20) i', 0.5, target => 'closed')$$, $$SELECT array_agg(i::text ORDER BY i::text COLLATE "C"), 5000::bigint FROM generate_series(1, 20) i$$, 'equal baskets: one closed set');
 SELECT is((SELECT count(*) FROM crm.frequent_itemsets('SELECT b AS basket_id, i AS item_id FROM generate_series(1, 500) b, generate_series(1, 12) i', 1)), 4095::bigint, 'equal baskets: all sets');

@@ -4,6 +4,7 @@
 \pset tuples_only on
 \pset null '(null)'
 SET client_min_messages = warning;
+SET DateStyle = 'ISO';
 
 SELECT p.proname || '(' || pg_get_function_arguments(p.oid) || ')' || E'\n    ' || pg_get_function_result(p.oid), p.prokind, p.proparallel
 FROM pg_proc p

@@ -4,6 +4,7 @@
 \pset tuples_only on
 \pset null '(null)'
 SET client_min_messages = warning;
+SET DateStyle = 'ISO';
 SET TimeZone = 'UTC';
 CREATE SCHEMA test_itemsets;
 SET search_path = test_itemsets, public;
@@ -118,3 +119,4 @@ SELECT crm.itemsets(NULL::int[], 0.5);
 SELECT g, crm.itemsets(b, 1) FROM (VALUES (1, ARRAY[1, 2]), (2, ARRAY[3]), (1, ARRAY[2])) v (g, b) GROUP BY g ORDER BY g;
 SELECT call, fails('SELECT crm.itemsets(' || call || ')')
 FROM unnest(ARRAY['ARRAY[1], 0', 'ARRAY[1], NULL', 'ARRAY[1], 1.5', 'ARRAY[1], 3', 'ARRAY[1], 1, 0', 'ARRAY[1], 1, NULL', 'ARRAY[point(1, 1)], 1', 'NULL, 1', '7, 1']) WITH ORDINALITY v (call, n) ORDER BY n;
+SELECT fails('SELECT crm.itemsets(ARRAY[1], 1) OVER ()');

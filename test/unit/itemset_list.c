@@ -191,18 +191,18 @@ test_suggest(void)
 
 	fill_baskets(&baskets, start, items, 100, 10);
 	tap_context(&tap);
-	is_int(crm_itemset_list_suggest(&tap.ctx, &baskets, &param, 100000, &count), CRM_OK,
+	is_int(crm_itemset_list_suggest(&tap.ctx, &baskets, &param, 400000, &count), CRM_OK,
 		   "a suggestion");
 	is_int(count, 11, "is the least count at which 4,095 sets have gone");
 	is_int(crm_itemset_list_suggest(&tap.ctx, &baskets, &param, 10000000, &count), CRM_OK,
 		   "with room for all");
 	ok(count > 2 && count <= 4, "it is the next higher count");
 	fill_baskets(&baskets, start, items, 100, 100);
-	is_int(crm_itemset_list_suggest(&tap.ctx, &baskets, &param, 100000, &count), CRM_OK,
+	is_int(crm_itemset_list_suggest(&tap.ctx, &baskets, &param, 400000, &count), CRM_OK,
 		   "a hundred twins");
 	is_int(count, 0, "fit at no count");
 	param.max_length = 1;
-	is_int(crm_itemset_list_suggest(&tap.ctx, &baskets, &param, 200000, &count), CRM_OK,
+	is_int(crm_itemset_list_suggest(&tap.ctx, &baskets, &param, 400000, &count), CRM_OK,
 		   "but single items");
 	ok(count > 2, "do: at %u", count);
 	is_clean(&tap, "suggesting");

@@ -1,7 +1,7 @@
 /*
  * itemset_bits.c: how many rows two bit vectors have in common; see itemset_bits.h.
  *
- * The loop is compiled twice: x86-64 at large has no instruction that counts bits.
+ * x86-64 at large has no instruction that counts bits, so there is a version without.
  */
 #include "kernel/itemset_bits.h"
 
@@ -11,9 +11,21 @@
 #define HAVE_POPCNT 0
 #endif
 
-/* The loop of crm_itemset_bits_count. */
-static inline __attribute__((always_inline)) void
-count(const uint64_t *one, const uint64_t *others, size_t words, uint32_t n, uint32_t *counts)
+/* Count the bits of a word: in pairs, in fours, in bytes, then all bytes at once. */
+static inline uint64_t
+count_word(uint64_t word)
+{
+	word -= word >> 1 & UINT64_C(0x5555555555555555);
+	word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+	word = (word + (word >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+	return word * UINT64_C(0x0101010101010101) >> 56;
+}
+
+#if HAVE_POPCNT
+/* Do crm_itemset_bits_count on a processor that counts bits. */
+__attribute__((target("popcnt"))) static void
+count_popcnt(const uint64_t *one, const uint64_t *others, size_t words, uint32_t n,
+			 uint32_t *counts)
 {
 	for (uint32_t k = 0; k < n; k++, others += words)
 	{
@@ -24,16 +36,22 @@ count(const uint64_t *one, const uint64_t *others, size_t words, uint32_t n, uin
 		counts[k] = (uint32_t) common;
 	}
 }
-
-#if HAVE_POPCNT
-/* The same for processors that count bits. */
-__attribute__((target("popcnt"))) static void
-count_popcnt(const uint64_t *one, const uint64_t *others, size_t words, uint32_t n,
-			 uint32_t *counts)
-{
-	count(one, others, words, n, counts);
-}
 #endif
+
+/* Do crm_itemset_bits_count on any processor. */
+static void
+count_plainly(const uint64_t *one, const uint64_t *others, size_t words, uint32_t n,
+			  uint32_t *counts)
+{
+	for (uint32_t k = 0; k < n; k++, others += words)
+	{
+		uint64_t common = 0;
+
+		for (size_t w = 0; w < words; w++)
+			common += count_word(one[w] & others[w]);
+		counts[k] = (uint32_t) common;
+	}
+}
 
 /* Count what one vector has in common with each of n others that lie one after another. */
 void
@@ -47,5 +65,5 @@ crm_itemset_bits_count(const uint64_t *one, const uint64_t *others, size_t words
 		return;
 	}
 #endif
-	count(one, others, words, n, counts);
+	count_plainly(one, others, words, n, counts);
 }

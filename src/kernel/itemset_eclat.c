@@ -10,34 +10,17 @@
  * P + i is closed if no item is in all its baskets: one that is left behind rules out the whole
  * branch, another one belongs to each closed set of the branch and goes into the prefix. P + i is
  * maximal if its node has no items.
- *
- * A node of rows lists for each item where it occurs in them; counts are delivered by walking from
- * there. A node of bits has for each item the bit vector of its rows. Rows that have fewer than two
- * of a node's items make no row, as they cannot have both items of a branch.
  */
 #include "kernel/itemset_eclat.h"
 
 #include "kernel/itemset_bits.h"
+#include "kernel/itemset_node.h"
 
 #define END        CRM_ITEMSET_END
 #define FIRST_ROOM 32 /* nodes of the stack */
 #define MAX_TRIES  4  /* items, and steps to one in each row, that is_covered looks at */
 
-typedef struct Node
-{
-	uint32_t m;        /* items */
-	uint32_t n_left;   /* the first of them, which are left behind */
-	uint32_t n_branch; /* branches are n_left to n_branch - 1 */
-	uint32_t next;     /* the next branch */
-	uint32_t *code;    /* m */
-	uint32_t *count;   /* m: support together with P */
-	uint32_t *item;    /* rows: as in CrmItemsetRows */
-	uint32_t *occurrence, *first, *last;
-	uint64_t *bits; /* m vectors of so many words, or NULL */
-	size_t words;
-	uint32_t length, n_perfect; /* P is so much of the search's prefix and perfect items */
-	CrmItemsetMark mark;        /* of the memory before it */
-} Node;
+typedef CrmItemsetNode Node;
 
 typedef struct Eclat
 {
@@ -221,180 +204,6 @@ make_items(Eclat *eclat, const Node *node, uint32_t i, Node *child)
 	return is_new;
 }
 
-/* ---- rows and bits of a node ------------------------------------------------------------ */
-
-/* Give where the rows of a branch are read: at the branch, or for the whole row at its start. */
-static const uint32_t *
-row_start(const Eclat *eclat, const Node *node, uint32_t occurrence)
-{
-	const uint32_t *at = node->item + occurrence;
-
-	if (eclat->search->target != CRM_ITEMSET_FREQUENT)
-		while (at[-1] != END)
-			at--;
-	return at;
-}
-
-/* Fill a child of rows from the rows of branch i; entries: the sum of its counts. */
-static CrmStatus
-make_rows(Eclat *eclat, const Node *node, uint32_t i, uint64_t entries, Node *child)
-{
-	CrmItemsetSearch *search = eclat->search;
-	uint32_t n_rows = node->last[i] - node->first[i], place = 1, sum = 0;
-
-	child->item = crm_itemset_search_take(search, (entries + n_rows + 2) * sizeof(uint32_t));
-	if (child->item == NULL)
-		return search->ctx->failure;
-	child->occurrence = crm_itemset_search_take(search, entries * sizeof(uint32_t));
-	if (child->occurrence == NULL)
-		return search->ctx->failure;
-	child->first = crm_itemset_search_take(search, (size_t) child->m * 2 * sizeof(uint32_t));
-	if (child->first == NULL)
-		return search->ctx->failure;
-	child->last = child->first + child->m;
-	for (uint32_t k = 0; k < child->m; k++)
-	{
-		child->first[k] = child->last[k] = sum;
-		sum += child->count[k];
-	}
-	child->item[0] = END;
-	for (uint32_t o = node->first[i]; o < node->last[i]; o++)
-	{
-		const uint32_t *start = row_start(eclat, node, node->occurrence[o]), *at;
-		uint32_t begin = place;
-
-		for (at = start; *at != END; at++)
-		{
-			child->item[place] = eclat->local[*at];
-			place += eclat->local[*at] != END;
-		}
-		if (place - begin < 2)
-			place = begin;
-		else
-		{
-			for (uint32_t p = begin; p < place; p++)
-				child->occurrence[child->last[child->item[p]]++] = p;
-			child->item[place++] = END;
-		}
-		if (crm_itemset_search_is_stopped(search, (uint64_t) (at - start)))
-			return CRM_ABORTED;
-	}
-	return CRM_OK;
-}
-
-/* Take empty bit vectors for a node. */
-static CrmStatus
-make_vectors(Eclat *eclat, size_t words, Node *node)
-{
-	size_t size;
-
-	node->words = words;
-	if (__builtin_mul_overflow((size_t) node->m * sizeof(uint64_t), words, &size))
-		size = SIZE_MAX;
-	node->bits = crm_itemset_search_take(eclat->search, size);
-	return node->bits != NULL ? CRM_OK : eclat->search->ctx->failure;
-}
-
-/* Shorten the vectors of a node to so many words. */
-static void
-shorten_vectors(Node *node, size_t words)
-{
-	if (words < node->words)
-		for (uint32_t k = 1; k < node->m; k++)
-			memmove(node->bits + k * words, node->bits + k * node->words, words * sizeof(uint64_t));
-	node->words = words;
-}
-
-/* Fill a child of bits from the rows of branch i. */
-static CrmStatus
-make_bits(Eclat *eclat, const Node *node, uint32_t i, Node *child)
-{
-	CrmItemsetSearch *search = eclat->search;
-	uint32_t n_rows = node->last[i] - node->first[i], row = 0;
-	CrmStatus status = make_vectors(eclat, ((size_t) n_rows + 63) / 64, child);
-
-	if (status != CRM_OK)
-		return status;
-	memset(child->bits, 0, child->m * child->words * sizeof(uint64_t));
-	for (uint32_t o = node->first[i]; o < node->last[i]; o++)
-	{
-		const uint32_t *start = row_start(eclat, node, node->occurrence[o]), *at;
-		uint64_t bit = UINT64_C(1) << row % 64, *words = child->bits + row / 64, *last = NULL;
-		uint32_t n = 0;
-
-		for (at = start; *at != END; at++)
-		{
-			uint32_t k = eclat->local[*at];
-
-			if (k == END)
-				continue;
-			last = words + k * child->words;
-			*last |= bit;
-			n++;
-		}
-		if (n == 1)
-			*last &= ~bit;
-		row += n >= 2;
-		if (crm_itemset_search_is_stopped(search, (uint64_t) (at - start)))
-			return CRM_ABORTED;
-	}
-	shorten_vectors(child, ((size_t) row + 63) / 64);
-	return CRM_OK;
-}
-
-/* Fill a child of bits from a node of bits. */
-static CrmStatus
-narrow_bits(Eclat *eclat, const Node *node, uint32_t i, Node *child)
-{
-	const uint64_t *one = node->bits + (size_t) i * node->words;
-	CrmStatus status = make_vectors(eclat, node->words, child);
-
-	for (uint32_t k = 0; k < child->m && status == CRM_OK; k++)
-	{
-		crm_itemset_bits_and(child->bits + k * node->words, one,
-							 node->bits + eclat->touched[k] * node->words, node->words);
-		if (crm_itemset_search_is_stopped(eclat->search, node->words))
-			status = CRM_ABORTED;
-	}
-	return status;
-}
-
-/*
- * Tell whether bits serve a node better than rows, by the time that its branches will take: bits
- * meet pair by pair, rows deliver about as many items as an average row has.
- */
-static bool
-is_dense(uint64_t m, uint64_t n_rows, uint64_t entries)
-{
-	double pairs = 0.5 * (double) m * (double) m;
-	double words = (double) ((n_rows + 63) / 64);
-	double delivered = 0.5 * (double) entries * (double) entries / (double) n_rows;
-
-	return pairs * (2.0 + 0.6 * words) <= 1.5 * delivered + 30.0 * (double) m;
-}
-
-/* Fill the node of branch i with its rows or bits. */
-static CrmStatus
-fill_node(Eclat *eclat, const Node *node, uint32_t i, Node *child)
-{
-	uint64_t entries = 0;
-	CrmStatus status;
-
-	if (node->bits != NULL)
-		return narrow_bits(eclat, node, i, child);
-	for (uint32_t k = 0; k < child->m; k++)
-	{
-		entries += child->count[k];
-		eclat->local[eclat->touched[k]] = k;
-	}
-	status = is_dense(child->m, node->last[i] - node->first[i], entries)
-				 ? make_bits(eclat, node, i, child)
-				 : make_rows(eclat, node, i, entries, child);
-	for (uint32_t k = 0; k < child->m; k++)
-		eclat->local[eclat->touched[k]] = END;
-	return status;
-}
-
 /* ---- the search ------------------------------------------------------------------------- */
 
 /* Report the sets of P and one item more. */
@@ -440,7 +249,7 @@ settle(Eclat *eclat, const Node *node, uint32_t i, Node *child, bool *is_node)
 		(child->m == 1 || search->length + 1 == search->max_length))
 		return report_items(eclat, child);
 	*is_node = true;
-	return fill_node(eclat, node, i, child);
+	return crm_itemset_node_fill(search, node, i, eclat->touched, eclat->local, child);
 }
 
 /* Put everything back to where it was before a node. */
@@ -497,43 +306,6 @@ grow(Eclat *eclat)
 	crm_release(ctx, eclat->nodes, eclat->room, sizeof(Node));
 	eclat->nodes = nodes;
 	eclat->room = room;
-	return CRM_OK;
-}
-
-/* Make the first node, whose P is empty. */
-static CrmStatus
-make_root(Eclat *eclat, const CrmItemsetRows *rows)
-{
-	Node *root = &eclat->nodes[0];
-	uint32_t row = 0;
-	CrmStatus status;
-
-	*root = (Node){.m = rows->m,
-				   .n_branch = rows->n_branch,
-				   .code = rows->code,
-				   .count = rows->count,
-				   .item = rows->item,
-				   .occurrence = rows->occurrence,
-				   .first = rows->first,
-				   .last = rows->last};
-	eclat->depth = 1;
-	if (rows->n == 0 || !is_dense(rows->m, rows->n, rows->n_item - rows->n - 1))
-		return CRM_OK;
-	status = make_vectors(eclat, ((size_t) rows->n + 63) / 64, root);
-	if (status != CRM_OK)
-		return status;
-	memset(root->bits, 0, root->m * root->words * sizeof(uint64_t));
-	for (size_t at = 1; at < rows->n_item; at++)
-	{
-		uint32_t k = rows->item[at];
-
-		if (k == END)
-			row++;
-		else
-			root->bits[k * root->words + row / 64] |= UINT64_C(1) << row % 64;
-		if (crm_itemset_search_is_stopped(eclat->search, 1))
-			return CRM_ABORTED;
-	}
 	return CRM_OK;
 }
 
@@ -594,7 +366,7 @@ crm_itemset_eclat(CrmItemsetSearch *search, const CrmItemsetRows *rows)
 		eclat.touched = eclat.local + rows->m;
 		memset(eclat.count, 0, rows->m * sizeof(uint32_t));
 		memset(eclat.local, 0xFF, rows->m * sizeof(uint32_t)); /* END */
-		status = make_root(&eclat, rows);
+		status = crm_itemset_node_root(search, rows, &eclat.nodes[eclat.depth++]);
 	}
 	if (status == CRM_OK)
 		status = search_nodes(&eclat);

@@ -41,7 +41,7 @@ typedef struct CrmItemsetSearch
 	uint64_t work;              /* operations since the last poll */
 	uint32_t longest;           /* items that prefix and perfect have room for, together */
 	uint32_t *prefix, *perfect; /* codes */
-	uint32_t *subset, *sorted;  /* for reporting */
+	uint32_t *subset, *sorted;  /* for reporting, and any other use between reports */
 	uint32_t length, n_perfect;
 	CrmItemsetChunk *top, *spare;
 } CrmItemsetSearch;

@@ -43,7 +43,7 @@ test_random(void)
 	is_clean(&tap, "mining at random");
 }
 
-/* Stop at each poll and each report, and refuse each allocation: the outcome tells, nothing leaks. */
+/* Stop at polls and reports, and refuse each allocation: the outcome tells, nothing leaks. */
 static void
 test_stops(void)
 {

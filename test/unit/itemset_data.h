@@ -1,5 +1,5 @@
 /*
- * itemset_data.h: a public data set as baskets: a line each, of words that the given characters part.
+ * itemset_data.h: a public data set as baskets: a line each, of words that characters part.
  */
 #ifndef CRM_TEST_ITEMSET_DATA_H
 #define CRM_TEST_ITEMSET_DATA_H
@@ -39,7 +39,7 @@ data_code(Data *data, const char *word)
 	return data->code[slot] = data->baskets.n_items++;
 }
 
-/* Read what a command prints, of words that one of some characters ends; false where CRM_DATA does not have it. */
+/* Read what a command prints; `parts` end a word. False where CRM_DATA does not have it. */
 static inline bool
 data_read(Data *data, const char *command, const char *parts)
 {

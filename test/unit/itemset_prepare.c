@@ -1,5 +1,5 @@
 /*
- * itemset_prepare.c: unit tests of the rows: the order of items, what makes a row, where items occur.
+ * itemset_prepare.c: unit tests of the rows: the order of items, what makes a row, the places of items.
  */
 #include "itemset_brute.h"
 

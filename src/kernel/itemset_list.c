@@ -311,9 +311,10 @@ try_count(CrmCtx *ctx, const CrmBaskets *baskets, const CrmItemsetParam *param, 
 }
 
 /*
- * Find a count at which miner and sets would fit into so many bytes of the context, where those of param->min_count do
- * not: the least of the doubled counts, then nearer by halving. No try takes longer than the work
- * that has failed. *min_count is 0 when even the number of baskets is too low a count.
+ * Find a count at which miner and sets would fit into so many bytes of the context, where those of
+ * param->min_count do not: the least of the doubled counts, then nearer by halving. No try takes
+ * longer than the work that has failed. *min_count is 0 when even the number of baskets is too low
+ * a count.
  */
 CrmStatus
 crm_itemset_list_suggest(CrmCtx *ctx, const CrmBaskets *baskets, const CrmItemsetParam *param,

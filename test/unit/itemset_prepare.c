@@ -1,5 +1,6 @@
 /*
- * itemset_prepare.c: unit tests of the rows: the order of items, what makes a row, the places of items.
+ * itemset_prepare.c: unit tests of the rows: the order of items, what makes a row, the places of
+ * items.
  */
 #include "itemset_brute.h"
 

@@ -116,6 +116,10 @@ SELECT results_eq($$SELECT item, method, antecedent FROM crm.recommend(basket =>
 SELECT results_eq($$SELECT item, method, antecedent FROM crm.recommend(basket => '{ESP-1, FIL-1}', k => 1)$$, $$VALUES ('MIL-3', 'rule', '{ESP-1,FIL-1}'::text[])$$, 'and Milk powder, which goes with two others');
 SELECT is_empty($$SELECT * FROM crm.recommend(basket => '{ESP-1, FIL-1}', k => 1, method => 'rule') WHERE confidence NOT BETWEEN 0.4 AND 0.65 OR lift < 3$$, 'in half of their baskets');
 SELECT is_empty($$SELECT * FROM crm.similar_items(item => 'FIL-1') WHERE item = 'MIL-3' AND confidence > 0.25$$, 'and of neither alone');
+SELECT set_eq($$SELECT antecedent, consequent FROM crm.association_rules(min_support => 0.005, min_confidence => 0.3, measure => 'leverage', top_k => 3)$$, $$VALUES ('{ESP-2}'::text[], '{MIL-1}'::text[]), ('{MIL-1}', '{ESP-2}'), ('{ESP-1,FIL-1}', '{MIL-3}')$$, 'crm.association_rules finds both too, before all others');
+SELECT is_empty($$SELECT * FROM (SELECT item, confidence, lift, count, antecedent_count FROM crm.recommend(basket => '{ESP-2}', k => 100, method => 'rule', max_antecedent => 1, min_confidence => 0.05, min_count => 50)) r
+	FULL JOIN (SELECT consequent[1] AS item, confidence, lift, count, round(count / confidence) AS antecedent_count FROM crm.association_rules(min_support => 50, min_confidence => 0.05, max_length => 2, antecedent_in => '{ESP-2}') WHERE lift > 1) a USING (item)
+	WHERE r.count IS DISTINCT FROM a.count OR abs(r.confidence - a.confidence) > 1e-12 OR abs(r.lift - a.lift) > 1e-9 OR r.antecedent_count <> a.antecedent_count$$, 'with the numbers that crm.recommend tells');
 SELECT is((SELECT count(*) FROM crm.recommend(customer => '5')), 5::bigint, 'a customer of the firm is recommended something');
 SELECT cmp_ok((SELECT customers FROM crm.recommend_backtest(cut_at => '2025-10-01') LIMIT 1), '>', 500::bigint, 'and a backtest reads its orders');
 SELECT is((SELECT count(*) FROM (SELECT 1 FROM crm.contact_point GROUP BY kind, normalised HAVING count(DISTINCT customer_id) > 1) d) > 12, true, 'there are doublets');

@@ -5,7 +5,7 @@
  *     itemset_kernel draw BASKETS ITEMS MEAN     print baskets of items by Zipf's law, MEAN of them on average
  *
  * The file has a line for each basket, of numbers with blanks between. A line for each COUNT: the COUNT, milliseconds
- * from the baskets in memory to the last report of a second run, itemsets, the sum of their supports, bytes held at most besides the
+ * from the baskets in memory to the last report, the best of three runs, itemsets, the sum of their supports, bytes held at most besides the
  * baskets. The reporter counts and sums.
  */
 #include "kernel/base/rng.h"
@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#define RUNS 3
 
 static void *
 allocate(CrmCtx *ctx, size_t bytes)
@@ -114,20 +116,24 @@ mine(const CrmBaskets *baskets, CrmItemsetAlgorithm algorithm, const char *count
 	CrmItemsetParam param = {
 		.algorithm = algorithm, .min_count = (uint32_t) atoi(count), .min_length = 1};
 	uint64_t sum[2] = {0, 0};
-	double start, end;
-	CrmStatus status = crm_itemset_mine(&ctx, baskets, &param, add_up, sum); /* touch the memory */
+	double best = INFINITY;
+	CrmStatus status = CRM_OK;
 
-	memset(sum, 0, sizeof sum);
-	start = milliseconds();
-	if (status == CRM_OK)
+	for (int run = 0; run < RUNS && status == CRM_OK; run++)
+	{
+		double start = milliseconds(), end;
+
+		memset(sum, 0, sizeof sum);
 		status = crm_itemset_mine(&ctx, baskets, &param, add_up, sum);
-	end = milliseconds();
+		end = milliseconds();
+		best = fmin(best, end - start);
+	}
 	if (status != CRM_OK)
 	{
 		fprintf(stderr, "status %d\n", (int) status);
 		exit(1);
 	}
-	printf("%s %.3f %llu %llu %zu\n", count, end - start, (unsigned long long) sum[0],
+	printf("%s %.3f %llu %llu %zu\n", count, best, (unsigned long long) sum[0],
 		   (unsigned long long) sum[1], ctx.peak);
 }
 

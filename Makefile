@@ -95,6 +95,7 @@ bench: ## the benchmarks (installs what is missing)
 	@test/bench/kmeans
 	@test/bench/itemset_kernel
 	@test/bench/itemsets
+	@test/bench/rules
 	@test/bench/sequences
 
 help: ## this list

@@ -6,11 +6,11 @@
 #include <float.h>
 #include <math.h>
 
-#define SQRT_HALF    0.70710678118654752440
-#define TWO_PI       6.28318530717958647693
-#define DF_INFINITE  1e10
-#define TINY         1e-300  /* keeps Lentz's denominators away from zero */
-#define MAX_TERMS    2000000 /* terms go with the root of the degrees of freedom: never reached */
+#define SQRT_HALF   0.70710678118654752440
+#define TWO_PI      6.28318530717958647693
+#define DF_INFINITE 1e10
+#define TINY        1e-300  /* keeps Lentz's denominators away from zero */
+#define MAX_TERMS   2000000 /* terms go with the root of the degrees of freedom: never reached */
 
 /* Give P(Z <= z). */
 double
@@ -74,12 +74,13 @@ stirling_error(double a)
 	while (b < 16.0)
 		product *= ++b;
 	square = 1.0 / (b * b);
-	square = (1.0 / 12 -
-			  square * (1.0 / 360 -
-						square * (1.0 / 1260 -
-								  square * (1.0 / 1680 -
-											square * (1.0 / 1188 - square * 691.0 / 360360))))) /
-			 b;
+	square =
+		(1.0 / 12 -
+		 square *
+			 (1.0 / 360 -
+			  square * (1.0 / 1260 -
+						square * (1.0 / 1680 - square * (1.0 / 1188 - square * 691.0 / 360360))))) /
+		b;
 	if (b == a)
 		return square;
 
@@ -95,7 +96,7 @@ deviance(double x, double m)
 	double power, sum = 0.0;
 
 	if (fabs(t) > 0.1)
-		return x * (t - log1p(t));
+		return x * log(x / m) + (m - x);
 	power = t * t;
 	for (int k = 2; k < 40; k++)
 	{
@@ -219,7 +220,8 @@ crm_student_two_sided(double t, double df)
 	if (df > DF_INFINITE)
 		return crm_normal_two_sided(t);
 	if (isinf(square))
-		return isinf(t) ? 0.0 : beta_regularised(0.5 * df, 0.5, df / t / t, 1.0);
+		/* so far out the tail falls as t^-df */
+		return crm_student_two_sided(1e150, df) * pow(1e150 / fabs(t), df);
 	return beta_regularised(0.5 * df, 0.5, df / (df + square), square / (df + square));
 }
 

@@ -186,7 +186,7 @@ count_classes(CrmLogisticNewton *fit, const CrmLogisticParam *param, CrmLogistic
 	}
 	model->yes = yes;
 	total = weight[0] + weight[1];
-	for (int group = 0; class < 2; group++)
+	for (int group = 0; group < 2; group++)
 	{
 		double *factor = &fit->pass.class_weight[group];
 

@@ -2,7 +2,8 @@
  * Tests of kernel/logistic.c. mtcars, am ~ wt + hp: R 4.2.2, glm(binomial, epsilon = 1e-14), plain
  * and with weights 1 + (1:32) %% 3. Penalised fits of am ~ wt + hp + mpg: the same objective by
  * scipy 1.17 L-BFGS-B, then Newton on the columns in use. Standard errors: Newton's method
- * with 40 digits (mpmath), since those of R belong to the weights before the last step. telco and iris (in CRM_DATA): R glm.
+ * with 40 digits (mpmath), since those of R belong to the weights before the last step. telco and iris (in CRM_DATA): R glm, whose estimates of
+ * telco have seven digits.
  */
 #include "regression.h"
 
@@ -320,9 +321,9 @@ test_telco(void)
 	fclose(file);
 	is_int((int64_t) data.n, 7032, "telco has 7032 rows");
 	crm_logistic_defaults(&param);
-	is_fit(&data, &param, estimate, NULL, 1e-9, "telco");
+	is_fit(&data, &param, estimate, NULL, 1e-7, "telco");
 	crm_logistic_arrange(ctx, &data);
-	is_fit(&data, &param, estimate, NULL, 1e-9, "telco arranged");
+	is_fit(&data, &param, estimate, NULL, 1e-7, "telco arranged");
 	crm_logistic_fit(ctx, &data, &param, &model);
 	is_close(model.deviance, 5936.01108351, 1e-11, "telco: deviance");
 	is_close(model.null_deviance, 8143.35514649, 1e-11, "telco: null deviance");

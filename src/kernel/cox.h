@@ -91,5 +91,7 @@ extern CrmStatus crm_cox_fit(CrmCtx *ctx, const CrmCoxData *data, const CrmCoxPa
 extern void crm_cox_model_free(CrmCtx *ctx, CrmCoxModel *model);
 extern double crm_cox_predict(const double *times, const double *hazard, size_t n, double eta,
 							  double since, double at);
+extern double crm_cox_score(const double *coefficients, const double *mean, const double *features,
+							int d);
 
 #endif

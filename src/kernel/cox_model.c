@@ -139,3 +139,14 @@ crm_cox_predict(const double *times, const double *hazard, size_t n, double eta,
 		return 1.0;
 	return exp(-(hazard_at(times, hazard, n, at) - hazard_at(times, hazard, n, since)) * exp(eta));
 }
+
+/* Give b'(x - mean) of d covariates. */
+double
+crm_cox_score(const double *coefficients, const double *mean, const double *features, int d)
+{
+	double eta = 0.0;
+
+	for (int j = 0; j < d; j++)
+		eta += coefficients[j] * (features[j] - mean[j]);
+	return eta;
+}

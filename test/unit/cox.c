@@ -88,6 +88,7 @@ test_aml(void)
 	CrmCoxData data = make_aml(1);
 	CrmCoxParam param;
 	CrmCoxModel model;
+	double to_mean = exp(0.915532575014773 * 12 / 23); /* R leaves a column of 0 and 1 at 0 */
 
 	is_fit(&data, true, (double[]){0.915532575014773, 0.511934275172009}, -42.7248392627602,
 		   -41.0326155964584, 0.6190476190476191, "aml, Efron");
@@ -101,10 +102,10 @@ test_aml(void)
 					"aml, Breslow");
 	crm_cox_defaults(&param);
 	crm_cox_fit(ctx, &data, &param, &model);
-	is_int((int64_t) model.baselines, 16, "16 times of events");
-	is_close(model.baseline[0].hazard, 0.0503918709894959, 1e-9, "baseline at 5");
-	is_close(model.baseline[6].hazard, 0.3484413829331567, 1e-9, "baseline at 23");
-	is_close(model.baseline[15].hazard, 1.5543574010259609, 1e-9, "baseline at 48");
+	is_int((int64_t) model.baselines, 15, "15 times of events");
+	is_close(model.baseline[0].hazard, 0.0503918709894959 * to_mean, 1e-9, "baseline at 5");
+	is_close(model.baseline[6].hazard, 0.3484413829331567 * to_mean, 1e-9, "baseline at 23");
+	is_close(model.baseline[14].hazard, 1.5543574010259609 * to_mean, 1e-9, "baseline at 48");
 	crm_cox_model_free(ctx, &model);
 	is_clean(&tap, "aml");
 }
@@ -335,7 +336,7 @@ test_rossi(void)
 		data.n++;
 	}
 	fclose(file);
-	is_fit(&data, true, want, -675.3806322352, -658.7476594444, .6403292471, "rossi");
+	is_fit(&data, true, want, -675.38063234687, -658.747659446086, .6403292471, "rossi");
 	is_proportional(&data, true, false, zph, "rossi");
 }
 

@@ -337,8 +337,10 @@ list_times(Fit *fit)
 	}
 }
 
-/* Turn the baseline round within strata, times ascending and hazards cumulative, and let each name a
- * row of its stratum. */
+/*
+ * Turn the baseline round within strata, times ascending and hazards cumulative, and let each name
+ * a row of its stratum.
+ */
 static CrmStatus
 finish_baseline(Fit *fit)
 {

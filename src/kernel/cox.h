@@ -4,8 +4,8 @@
  *     hazard(t | x) = h_s(t) exp(b'(x - mean))        s the stratum
  *
  * Cox 1972 (doi 10.1111/j.2517-6161.1972.tb00899.x): b maximises the partial likelihood, ties by
- * Efron or Breslow (cox_pass.h), by Newton's method with step halving on standardised columns; stops
- * when the model would raise the log-likelihood by less than tolerance / 2.
+ * Efron or Breslow (cox_pass.h), by Newton's method with step halving on standardised columns;
+ * stops when the model would raise the log-likelihood by less than tolerance / 2.
  *
  * Concordance is Harrell's, within strata (cox_concordance.h). The cumulative baseline hazard, at
  * the mean of all columns, adds sum_k 1 / (S0 - f_k D0) at each time. Proportional hazards are

@@ -126,8 +126,9 @@ hazard_at(const double *times, const double *hazard, size_t n, double time)
 }
 
 /*
- * Give P(T > at | T > since) = exp(-(H(at) - H(since)) exp(eta)), H the cumulative baseline hazard at
- * n ascending times, eta = b'(x - mean). 1 when at is not after since; beyond the last time H stays.
+ * Give P(T > at | T > since) = exp(-(H(at) - H(since)) exp(eta)), H the cumulative baseline hazard
+ * at n ascending times, eta = b'(x - mean). 1 when at is not after since; beyond the last time H
+ * stays.
  */
 double
 crm_cox_predict(const double *times, const double *hazard, size_t n, double eta, double since,

@@ -271,8 +271,7 @@ crm_logistic_iterate(CrmLogisticNewton *fit, int max_iterations, double toleranc
 			break;
 		if (gain <= tolerance)
 		{
-			/* to the least of the model; the Hessian there where it may differ in digits that matter
-			 */
+			/* to the least of the model; the Hessian there where its digits may differ */
 			for (int j = 0; j < fit->pass.q; j++)
 				fit->g[j] += fit->step[j];
 			fit->converged = true;

@@ -1,9 +1,9 @@
 /*
  * Tests of kernel/logistic.c. mtcars, am ~ wt + hp: R 4.2.2, glm(binomial, epsilon = 1e-14), plain
- * and with weights 1 + (1:32) %% 3. Penalised fits of am ~ wt + hp + mpg: the same objective by
- * scipy 1.17 L-BFGS-B, then Newton on the columns in use. Standard errors: Newton's method
- * with 40 digits (mpmath), since those of R belong to the weights before the last step. telco and iris (in CRM_DATA): R glm, whose estimates of
- * telco have seven digits.
+ * and with weights 1 + (1:32) %% 3; their standard errors by Newton's method with 40 digits
+ * (mpmath), since those of R belong to the weights before the last step. Penalised fits of
+ * am ~ wt + hp + mpg: the same objective by scipy 1.17 L-BFGS-B, then Newton on the columns in use.
+ * telco and iris (in CRM_DATA): R glm, whose estimates of telco have seven digits.
  */
 #include "regression.h"
 

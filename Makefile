@@ -93,7 +93,6 @@ bench: ## the benchmarks (installs what is missing)
 	@test/bench/records
 	@test/bench/views
 	@test/bench/kmeans
-	@test/bench/kmeans_kernel
 
 help: ## this list
 	@echo "all, install, installcheck, uninstall, clean: as in every PGXS extension; for another server add"

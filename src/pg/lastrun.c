@@ -48,7 +48,8 @@ crm_run_end(CrmRun *run)
 		StringInfoData reasons;
 
 		initStringInfo(&reasons);
-		add_reason(&reasons, rows->null_key, "without customer_id");
+		add_reason(&reasons, rows->null_key,
+				   psprintf("without %s", run->key != NULL ? run->key : "customer_id"));
 		add_reason(&reasons, rows->null_value, psprintf("with a null %s", value));
 		add_reason(&reasons, rows->non_finite, psprintf("with a %s that is not finite", value));
 		add_reason(&reasons, rows->after_as_of, "after as_of");

@@ -34,6 +34,12 @@ const CrmContract crm_contract_orders = {
 const CrmContract crm_contract_baskets = {"baskets", "basket_id, item_id", "q.basket_id, q.item_id",
 										  NULL};
 
+const CrmContract crm_contract_customer_baskets = {"baskets", "customer_id, basket_id, item_id",
+												   NULL, NULL};
+
+const CrmContract crm_contract_dated_baskets = {
+	"baskets", "customer_id, ordered_at (castable to timestamptz), basket_id, item_id", NULL, NULL};
+
 const CrmContract crm_contract_events = {
 	"events", "customer_id, occurred_at (castable to timestamptz), event (castable to text)",
 	"q.customer_id, q.occurred_at::pg_catalog.timestamptz, q.event::pg_catalog.text", NULL};

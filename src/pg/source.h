@@ -26,6 +26,8 @@ typedef struct CrmContract
 
 extern const CrmContract crm_contract_orders;
 extern const CrmContract crm_contract_baskets;
+extern const CrmContract crm_contract_customer_baskets;
+extern const CrmContract crm_contract_dated_baskets;
 extern const CrmContract crm_contract_events;
 extern const CrmContract crm_contract_rules;
 extern const CrmContract crm_contract_features;

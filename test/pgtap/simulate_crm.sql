@@ -112,6 +112,12 @@ FROM (SELECT customer_id, max(ordered_at) AS last_order_at FROM crm.sales_order 
 SELECT cmp_ok((SELECT avg(complained::int) FROM last_order WHERE is_silent), '>', 5 * (SELECT avg(complained::int) FROM last_order WHERE NOT is_silent), 'who fell silent complained before');
 SELECT cmp_ok((SELECT avg((EXISTS (SELECT FROM line m WHERE m.sales_order_id = l.sales_order_id AND m.product = 'Oat drink'))::int) FROM line l WHERE product = 'Dark espresso'), '>',
 	5 * (SELECT avg((EXISTS (SELECT FROM line m WHERE m.sales_order_id = l.sales_order_id AND m.product = 'Oat drink'))::int) FROM line l WHERE product = 'House espresso'), 'Oat drink goes with Dark espresso');
+SELECT results_eq($$SELECT item, method, antecedent FROM crm.recommend(basket => '{ESP-2}', k => 1)$$, $$VALUES ('MIL-1', 'rule', '{ESP-2}'::text[])$$, 'which crm.recommend finds');
+SELECT results_eq($$SELECT item, method, antecedent FROM crm.recommend(basket => '{ESP-1, FIL-1}', k => 1)$$, $$VALUES ('MIL-3', 'rule', '{ESP-1,FIL-1}'::text[])$$, 'and Milk powder, which goes with two others');
+SELECT is_empty($$SELECT * FROM crm.recommend(basket => '{ESP-1, FIL-1}', k => 1, method => 'rule') WHERE confidence NOT BETWEEN 0.4 AND 0.65 OR lift < 3$$, 'in half of their baskets');
+SELECT is_empty($$SELECT * FROM crm.similar_items(item => 'FIL-1') WHERE item = 'MIL-3' AND confidence > 0.25$$, 'and of neither alone');
+SELECT is((SELECT count(*) FROM crm.recommend(customer => '5')), 5::bigint, 'a customer of the firm is recommended something');
+SELECT cmp_ok((SELECT customers FROM crm.recommend_backtest(cut_at => '2025-10-01') LIMIT 1), '>', 500::bigint, 'and a backtest reads its orders');
 SELECT is((SELECT count(*) FROM (SELECT 1 FROM crm.contact_point GROUP BY kind, normalised HAVING count(DISTINCT customer_id) > 1) d) > 12, true, 'there are doublets');
 SELECT is((SELECT count(*) FROM crm.agent a WHERE NOT is_active AND EXISTS (SELECT FROM crm.customer c WHERE c.owner_id = a.agent_id)), 1::bigint, 'and an agent who left customers behind');
 

@@ -57,7 +57,7 @@ crm_run_end(CrmRun *run)
 		ereport(NOTICE,
 				errmsg("%s skipped %lld of %lld rows", run->function,
 					   (long long) (rows->read - rows->used), (long long) rows->read),
-				errdetail("%s.", reasons.data));
+				reasons.len > 0 ? errdetail("%s.", reasons.data) : 0);
 		pfree(reasons.data);
 	}
 }

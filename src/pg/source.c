@@ -58,6 +58,14 @@ const CrmContract crm_contract_labels = {
 	"recency_high",
 	NULL, "labels"};
 
+const CrmContract crm_contract_regression = {
+	"regression", "to be explained and those that explain it: numbers or booleans", NULL, NULL};
+
+const CrmContract crm_contract_subscriptions = {
+	"subscriptions",
+	"customer_id, started_at, ended_at (castable to timestamptz; a null end: still a customer)",
+	NULL, NULL};
+
 /* Begin to use sources; to be paired with crm_source_close. What is palloc'd in between goes with
  * it. */
 void

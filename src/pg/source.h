@@ -32,6 +32,8 @@ extern const CrmContract crm_contract_events;
 extern const CrmContract crm_contract_rules;
 extern const CrmContract crm_contract_features;
 extern const CrmContract crm_contract_labels;
+extern const CrmContract crm_contract_regression;
+extern const CrmContract crm_contract_subscriptions;
 
 /* A prepared query over a source; it lives until crm_source_close. */
 typedef struct CrmQuery

@@ -93,6 +93,7 @@ bench: ## the benchmarks (installs what is missing)
 	@test/bench/records
 	@test/bench/views
 	@test/bench/kmeans
+	@test/bench/regression
 	@test/bench/itemset_kernel
 	@test/bench/itemsets
 	@test/bench/rules

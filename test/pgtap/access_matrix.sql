@@ -188,7 +188,11 @@ SELECT is_empty($$SELECT relation FROM declared WHERE class = 'masked' AND relat
 
 -- Functions
 CREATE TEMPORARY TABLE declared_function (name text PRIMARY KEY, level text);
-INSERT INTO declared_function SELECT unnest('{rfm, rfm_segments, rfm_thresholds, rfm_rules, rfm_segment, kmeans, kmeans_clusters, kmeans_select_k, kmeans_labels, kmeans_predict, nearest_centroid, sequential_patterns, sequence_rules, association_rules, rule_measures, frequent_itemsets, advise_support, cox_baseline, cox_fit, cox_predict, linear_fit, linear_predict, logistic_fit, logistic_predict, logrank, nelson_aalen, survival_curve, last_run, simulate_orders, sources, timeline, find_customer, resolve_customer, resolve_customers,
+INSERT INTO declared_function SELECT unnest('{rfm, rfm_segments, rfm_thresholds, rfm_rules, rfm_segment,
+	kmeans, kmeans_clusters, kmeans_select_k, kmeans_labels, kmeans_predict, nearest_centroid,
+	sequential_patterns, sequence_rules, association_rules, rule_measures, frequent_itemsets, advise_support,
+	cox_baseline, cox_fit, cox_predict, linear_fit, linear_predict, logistic_fit, logistic_predict, logrank, nelson_aalen, survival_curve,
+	last_run, simulate_orders, sources, timeline, find_customer, resolve_customer, resolve_customers,
 	find_duplicates, survey_scores, due_reminders, segment_members, business_time, add_business_time, loyalty_balance, mask, period_number,
 	order_count, skipped_count, first_order_at, last_order_at, total_amount, mean_amount, stddev_amount}'::text[]), 'everybody';
 INSERT INTO declared_function SELECT unnest('{log_interaction, log_interactions, convert_lead, loyalty_earn, loyalty_redeem, _track_check_direction}'::text[]), 'agent';

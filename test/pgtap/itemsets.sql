@@ -35,12 +35,12 @@ CREATE FUNCTION found(min_support float8, target text DEFAULT 'frequent', algori
 $$;
 
 SELECT results_eq(format('SELECT * FROM found(%s, %L, %L)', low_count, target, algorithm), format('SELECT * FROM expected(%L, %s)', target, low_count), format('%s at %s by %s: the sets of brute force, in order', target, low_count, algorithm))
-FROM unnest('{frequent, closed, maximal}'::text[]) target, unnest(ARRAY[2, 5, 17, 40]) low_count, unnest('{auto, eclat, fpgrowth}'::text[]) algorithm ORDER BY 1;
+FROM unnest('{frequent, closed, maximal}'::text[]) target, unnest(ARRAY[2, 5, 17, 40]) low_count, unnest('{auto, eclat, fpgrowth}'::text[]) algorithm ORDER BY target, low_count, algorithm;
 SELECT cmp_ok((SELECT count(*) FROM expected('frequent', 2)), '>', 1000::bigint, 'there are many of them');
 SELECT results_eq(format('SELECT * FROM found(7, %L, %L, items_in => %L, items_out => %L, min_length => %s, max_length => %s)', target, algorithm, '{2,5}', '{1,9}', low, high), format('SELECT * FROM expected(%L, 7, %L, %L, %s, %s)', target, '{2,5}', '{1,9}', low, high), format('%s by %s, some items in, some out, %s to %s long', target, algorithm, low, high))
-FROM unnest('{frequent, closed, maximal}'::text[]) target, unnest('{eclat, fpgrowth}'::text[]) algorithm, (VALUES (1, 12), (2, 3)) v (low, high) ORDER BY 1;
+FROM unnest('{frequent, closed, maximal}'::text[]) target, unnest('{eclat, fpgrowth}'::text[]) algorithm, (VALUES (1, 12), (2, 3)) v (low, high) ORDER BY target, algorithm, low;
 SELECT results_eq(format('SELECT * FROM found(2, %L, %L, top_k => %s)', target, algorithm, k), format('SELECT * FROM expected(%L, 2) LIMIT %s', target, k), format('the best %s of %s by %s', k, target, algorithm))
-FROM unnest('{frequent, closed, maximal}'::text[]) target, unnest('{eclat, fpgrowth}'::text[]) algorithm, unnest(ARRAY[1, 10, 100]) k ORDER BY 1;
+FROM unnest('{frequent, closed, maximal}'::text[]) target, unnest('{eclat, fpgrowth}'::text[]) algorithm, unnest(ARRAY[1, 10, 100]) k ORDER BY target, algorithm, k;
 SELECT results_eq($$SELECT * FROM found(0.1)$$, format('SELECT * FROM expected(%L, %s)', 'frequent', ceil((SELECT count(*) FROM basket) * 0.1)), 'a share of the baskets that have an item');
 SELECT results_eq($$SELECT * FROM found(1, source => 'SELECT * FROM line UNION ALL SELECT basket_id, 99 FROM basket')$$, $$SELECT ARRAY['99'], 1, 1.000000000000, count(*) FROM basket$$, 'all baskets hold it');
 

@@ -3,7 +3,7 @@
  * known parameters, data that break naive code.
  */
 #include "kernel/bgnbd.h"
-#include "customers.h"
+#include "cohort.h"
 
 typedef struct Point
 {

@@ -1,9 +1,9 @@
 /*
- * customers.h: customers for the tests of the lifetime-value kernels: those of CDNOW, and simulated
+ * cohort.h: customers for the tests of the lifetime-value kernels: those of CDNOW, and simulated
  * ones whose parameters are known. A test program includes it once, after tap.h.
  */
-#ifndef CRM_TEST_CUSTOMERS_H
-#define CRM_TEST_CUSTOMERS_H
+#ifndef CRM_TEST_COHORT_H
+#define CRM_TEST_COHORT_H
 
 #include "kernel/base/btyd.h"
 #include "kernel/base/rng.h"

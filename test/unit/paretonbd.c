@@ -1,5 +1,5 @@
 /*
- * paretonbd.c: unit tests of the fit of Pareto/NBD: likelihoods of mpmath (hyp2f1 with 30 digits, as
+ * paretonbd.c: unit tests of the fit of Pareto/NBD: likelihoods of mpmath (hyp2f1, 30 digits, as
  * in Fader and Hardie 2005, note 009), CDNOW (BTYD, lifetimes), recovery of known parameters.
  */
 #include "kernel/paretonbd.h"

@@ -20,6 +20,12 @@ main(void)
 	};
 	CrmBgnbd model = {0.25, 4.5, 0.8, 2.4, false},
 			 cdnow = {0.2425929, 4.4135317, 0.7928862, 2.4257539, false};
+	static const double curve[][2] = {{0.1429, 0.00782834751607216},
+									  {1, 0.0532678911716583},
+									  {3, 0.150865230893047},
+									  {32, 1.04524332837444},
+									  {78, 1.86051905794277}};
+	CrmBgnbd published = {0.243, 4.414, 0.793, 2.426, false};
 	bool finite = true;
 
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
@@ -37,6 +43,11 @@ main(void)
 			 1e-7, "DERT");
 	is_near(crm_bgnbd_p_alive(&cdnow, 2, 30.43, 38.86), 0.7266091, 1e-7, "P(alive), CDNOW");
 	is_near(crm_bgnbd_expected_orders(&cdnow, 2, 30.43, 38.86, 39.0), 1.2259104, 1e-6, "E[Y(39)]");
+	for (size_t i = 0; i < sizeof curve / sizeof curve[0]; i++)
+		is_close(crm_bgnbd_expected_orders(&published, 0, 0, 0, curve[i][0]), curve[i][1], 1e-9,
+				 "E[X(t)] at the published point");
+	is_close(crm_bgnbd_pmf(&published, 10, 2.0), 1.07868964036915e-7, 1e-9,
+			 "P(X(2) = 10) at the published point");
 	for (int modified = 0; modified < 2; modified++)
 	{
 		double sum = 0.0, mean = 0.0;

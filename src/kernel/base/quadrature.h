@@ -8,13 +8,14 @@
  * orders of magnitude more slowly on one side than on the other (Takahasi and Mori 1974, doi
  * 10.2977/prims/1195192451); for analytic functions it converges geometrically (Trefethen and
  * Weideman 2014, doi 10.1137/130932132). Ends are where the function has fallen by e^-75. The
- * number of nodes is doubled until the result stands still, so the error is known.
+ * number of nodes is doubled until the result stands still; what the last doubling changed is told
+ * as the error, an estimate.
  *
  * A density on (0, 1) is brought here by w = ln(p / (1 - p)), dp = p (1 - p) dw, one on (0, inf) by
  * w = ln(t), dt = t dw: powers at an end become exponential tails.
  *
  * Invariants: nothing is allocated; a positive g gives a positive mean. Not handled: several peaks
- * far apart, kinks (they converge slowly, which the error tells).
+ * far apart, kinks (they converge slowly, and the error may be ten times what is told).
  */
 #ifndef CRM_KERNEL_QUADRATURE_H
 #define CRM_KERNEL_QUADRATURE_H

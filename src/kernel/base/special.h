@@ -7,7 +7,7 @@
  * Recurrences, Stirling's series and its derivatives: NIST Digital Library of Mathematical
  * Functions 5.5, 5.11; incomplete beta 8.17, dlmf.nist.gov.
  *
- * Invariants: nothing is allocated or kept. A CrmValue holds a value and a bound of its absolute
+ * Invariants: nothing is allocated or kept. A CrmValue holds a value and an estimate of its absolute
  * error, rounding and truncation included. Not handled: complex arguments.
  */
 #ifndef CRM_KERNEL_SPECIAL_H
@@ -18,7 +18,7 @@
 typedef struct CrmValue
 {
 	double value;
-	double error; /* |value - truth| is at most this */
+	double error; /* about |value - truth|, usually more */
 } CrmValue;
 
 extern double crm_digamma(double x);

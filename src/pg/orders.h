@@ -30,7 +30,9 @@ typedef struct CrmOrdersRequest
 	TimestampTz as_of;
 	const Interval *period; /* NULL: each order counts */
 	CrmRefunds refunds;
-	int features; /* CRM_CUSTOMERS_MOMENTS when wanted; periods follow from period */
+	int features; /* CRM_CUSTOMERS_MOMENTS and CRM_CUSTOMERS_FIRST when wanted, and
+				   * CRM_CUSTOMERS_PERIODS when the periods themselves are; how many there are follows
+				   * from period */
 } CrmOrdersRequest;
 
 /* The customers, in a memory context of their own. */

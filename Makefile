@@ -25,7 +25,7 @@ PG_CPPFLAGS = -I$(srcdir)/src -DCRM_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS   = -Wall -Wextra $(WERROR) -Werror=implicit-function-declaration \
               -Wno-unused-parameter -Wno-sign-compare \
               -ffp-contract=off -MMD -MP
-SHLIB_LINK  = -lm
+SHLIB_LINK  = -lnlopt -lm
 
 # pg_regress up to 15 looks for NAME.sql in OUTPUTDIR/sql before INPUTDIR/sql, and ./sql holds the install script:
 # so inputs, expected files and results meet in a folder of links, which suits every version.

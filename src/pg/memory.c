@@ -4,6 +4,7 @@
  */
 #include "pg/memory.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 static void *
@@ -29,6 +30,14 @@ poll(CrmCtx *ctx)
 	return false;
 }
 
+/* Tell whether poll has something to do; it may turn out not to be a cancel. */
+static bool
+pending(CrmCtx *ctx)
+{
+	(void) ctx;
+	return InterruptPending != 0;
+}
+
 /*
  * Make a memory context of that name (a constant) below parent, and let ctx allocate there within
  * maintenance_work_mem. Deleting the memory context frees all.
@@ -43,6 +52,7 @@ crm_memory_begin(CrmCtx *ctx, MemoryContext parent, const char *name)
 	*ctx = (CrmCtx){.allocate = allocate,
 					.release = release,
 					.poll = poll,
+					.pending = pending,
 					.user = memory,
 					.limit = (size_t) maintenance_work_mem * 1024};
 	return memory;

@@ -82,13 +82,13 @@ expect_first(void)
 	for (int i = 0; i < CUSTOMERS; i++)
 		first[i] = PERIODS;
 	for (int i = 0; i < ORDERS; i++)
-		if (given[i].period < first[given[i].customer])
+		if (given[i].units >= 0 && given[i].period < first[given[i].customer])
 			first[given[i].customer] = given[i].period;
 	for (int i = 0; i < ORDERS; i++)
 	{
 		CrmFirst *mine = &expected[given[i].customer].transaction;
 
-		if (given[i].period != first[given[i].customer])
+		if (given[i].units < 0 || given[i].period != first[given[i].customer])
 			continue;
 		if (mine->sum.hi == 0.0 || given[i].ordered_at < mine->at)
 			mine->at = given[i].ordered_at;
@@ -126,13 +126,15 @@ fill(void)
 		order->units = (int64_t) draw_below(UINT64_C(1) << 45) - (INT64_C(1) << 43);
 		order->period = (int) draw_below(PERIODS);
 		customer = &expected[order->customer];
+		units[order->customer] += order->units;
+		if ((features & CRM_CUSTOMERS_FIRST) && order->units < 0)
+			continue;
 		if (customer->orders == 0 || order->ordered_at > customer->last)
 			customer->last = order->ordered_at;
 		if (customer->orders == 0 || order->ordered_at < customer->first)
 			customer->first = order->ordered_at;
 		customer->orders++;
 		customer->periods |= (int64_t) (UINT64_C(1) << order->period);
-		units[order->customer] += order->units;
 		squares[order->customer] += (__int128) order->units * order->units;
 	}
 	if (features & CRM_CUSTOMERS_FIRST)
@@ -193,7 +195,7 @@ is_expected(const CrmCustomers *customers)
 	uint32_t present = 0;
 
 	for (int i = 0; i < CUSTOMERS; i++)
-		present += expected[i].orders > 0;
+		present += expected[i].orders > 0 || expected[i].sum.hi != 0.0;
 	if (customers->table.n != present || customers->rows.read != ORDERS ||
 		customers->rows.used != ORDERS)
 		return false;

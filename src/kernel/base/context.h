@@ -35,6 +35,7 @@ struct CrmCtx
 	void *(*allocate)(CrmCtx *ctx, size_t bytes); /* NULL: out of memory; not zeroed */
 	void (*release)(CrmCtx *ctx, void *memory, size_t bytes);
 	bool (*poll)(CrmCtx *ctx); /* true: stop with CRM_ABORTED; may not return */
+	bool (*pending)(CrmCtx *ctx); /* as poll, but always returns; NULL: poll always does */
 	void *user;                /* the host's own */
 	size_t limit;              /* budget in bytes; 0 is no budget */
 	size_t used;               /* bytes held now */
@@ -93,6 +94,17 @@ static inline bool
 crm_poll(CrmCtx *ctx)
 {
 	return ctx->poll != NULL && ctx->poll(ctx);
+}
+
+/*
+ * True when a poll is due that may stop the kernel, and it returns in any case: for code that a
+ * foreign library calls, which an error must not jump through. Such code winds up, and polls when
+ * the library has been left.
+ */
+static inline bool
+crm_pending(CrmCtx *ctx)
+{
+	return ctx->pending != NULL ? ctx->pending(ctx) : crm_poll(ctx);
 }
 
 #endif

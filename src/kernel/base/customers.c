@@ -67,6 +67,11 @@ merge_row(CrmCustomers *customers, void *row, const CrmOrders *orders, const Crm
 {
 	CrmOrders *mine = (CrmOrders *) ((char *) row + customers->table.key_size);
 
+	if (orders->count == 0)
+	{
+		crm_sum_merge(&mine->sum, orders->sum);
+		return;
+	}
 	if (first != NULL)
 		merge_first((CrmFirst *) ((char *) mine + customers->first_at), mine->count == 0, first);
 
@@ -84,12 +89,25 @@ merge_row(CrmCustomers *customers, void *row, const CrmOrders *orders, const Crm
 	crm_sum_merge(&mine->sum, orders->sum);
 }
 
+/* Tell whether an amount is only to be subtracted: where transactions are told apart, a refund is
+ * none. */
+static inline bool
+is_refund(const CrmCustomers *customers, const CrmOrder *order)
+{
+	return (customers->features & CRM_CUSTOMERS_FIRST) && order->amount < 0.0;
+}
+
 /* Add one order to its row: merge_row for a single order, without the merge's extra steps. */
 static inline void
 add_order(CrmCustomers *customers, void *row, const CrmOrder *order)
 {
 	CrmOrders *mine = (CrmOrders *) ((char *) row + customers->table.key_size);
 
+	if (is_refund(customers, order))
+	{
+		crm_sum_add(&mine->sum, order->amount);
+		return;
+	}
 	if (customers->features & CRM_CUSTOMERS_MOMENTS)
 	{
 		CrmMoments *moments = (CrmMoments *) ((char *) mine + customers->moments_at);
@@ -137,7 +155,8 @@ crm_customers_flush(CrmCustomers *customers)
 	for (int i = 0; i < n; i++)
 	{
 		add_order(customers, rows[i], &customers->order[i]);
-		if (customers->features & CRM_CUSTOMERS_PERIODS)
+		if ((customers->features & CRM_CUSTOMERS_PERIODS) &&
+			!is_refund(customers, &customers->order[i]))
 		{
 			status = crm_periods_add(&customers->pool, periods_slot(customers, rows[i]),
 									 customers->order[i].period);
@@ -185,6 +204,8 @@ crm_customers_finish(CrmCustomers *customers)
 
 		if (i % POLL_ROWS == 0 && crm_poll(customers->ctx))
 			return CRM_ABORTED;
+		if (block == NULL)
+			continue; /* refunds only */
 		crm_periods_tidy(block);
 		crm_customers_orders(customers, i)->count = block->used;
 	}
@@ -280,9 +301,10 @@ crm_customers_packed_size(const CrmCustomers *customers)
 		{
 			CrmPeriods *block = *periods_slot(customers, crm_table_row(&customers->table, i));
 
-			crm_periods_tidy(block);
-			bytes += varint_size(block->used);
-			for (uint32_t j = 0; j < block->used; j++)
+			if (block != NULL)
+				crm_periods_tidy(block);
+			bytes += varint_size(block != NULL ? block->used : 0);
+			for (uint32_t j = 0; block != NULL && j < block->used; j++)
 				bytes += varint_size((uint32_t) block->period[j] -
 									 (uint32_t) (j == 0 ? INT32_MIN : block->period[j - 1]));
 		}
@@ -328,8 +350,8 @@ crm_customers_pack(const CrmCustomers *customers, void *buffer)
 		{
 			CrmPeriods *block = *periods_slot(customers, crm_table_row(&customers->table, i));
 
-			at = put_varint(at, block->used);
-			for (uint32_t j = 0; j < block->used; j++)
+			at = put_varint(at, block != NULL ? block->used : 0);
+			for (uint32_t j = 0; block != NULL && j < block->used; j++)
 				at = put_varint(at, (uint32_t) block->period[j] -
 										(uint32_t) (j == 0 ? INT32_MIN : block->period[j - 1]));
 		}
@@ -476,7 +498,8 @@ crm_customers_merge(CrmCustomers *customers, const CrmCustomers *other)
 				const CrmPeriods *block =
 					*periods_slot(other, crm_table_row(&other->table, done + i));
 
-				for (uint32_t j = 0; j < block->used && status == CRM_OK; j++)
+				for (uint32_t j = 0; block != NULL && j < block->used && status == CRM_OK;
+					 j++)
 					status = crm_periods_add(&customers->pool, periods_slot(customers, row[i]),
 											 block->period[j]);
 			}

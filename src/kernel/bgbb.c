@@ -237,6 +237,26 @@ ask_likelihood(void *user, const double *theta, double *gradient)
 	return crm_bgbb_total(search->ctx, search->data, &model, gradient);
 }
 
+/* What the starts are made of. */
+typedef struct Totals
+{
+	double customers, orders, opportunities;
+} Totals;
+
+static Totals
+add_up(const CrmBgbbData *data)
+{
+	Totals totals = {0};
+
+	for (size_t i = 0; i < data->rows; i++)
+	{
+		totals.customers += data->weight[i];
+		totals.orders += data->weight[i] * data->x[i];
+		totals.opportunities += data->weight[i] * data->n[i];
+	}
+	return totals;
+}
+
 /*
  * Estimate the four parameters from possible customers. CRM_OK with an estimate, or what
  * crm_estimate says; CRM_DOMAIN without rows or without an opportunity.
@@ -244,28 +264,19 @@ ask_likelihood(void *user, const double *theta, double *gradient)
 CrmStatus
 crm_bgbb_fit(CrmCtx *ctx, const CrmBgbbData *data, double penalty, CrmEstimate *estimate)
 {
-	double customers = 0.0, orders = 0.0, opportunities = 0.0, rate;
+	Totals totals = add_up(data);
+	double rate = fmin(fmax(totals.orders / totals.opportunities, 1e-5), 0.99);
+	double long_life = 0.1 * totals.opportunities / totals.customers + 1.0;
+	double starts[] = {rate, 1.0 - rate, 0.5, 2.0, 4.0 * rate, 2.0 * (1.0 - rate),
+					   0.3, long_life, 20.0 * rate, 10.0 * (1.0 - rate), 1.0, 10.0};
+	CrmEstimateParam param = {.n = CRM_BGBB_PARAMETERS,
+							  .rows = totals.customers,
+							  .penalty = penalty,
+							  .starts = starts,
+							  .n_starts = 3};
 	Search search = {ctx, data};
 
-	for (size_t i = 0; i < data->rows; i++)
-	{
-		customers += data->weight[i];
-		orders += data->weight[i] * data->x[i];
-		opportunities += data->weight[i] * data->n[i];
-	}
-	if (!(opportunities > 0))
+	if (!(totals.opportunities > 0))
 		return CRM_DOMAIN;
-	rate = fmin(fmax(orders / opportunities, 1e-5), 0.99);
-
-	double starts[3][CRM_BGBB_PARAMETERS] = {
-		{rate, 1.0 - rate, 0.5, 2.0},
-		{4.0 * rate, 2.0 * (1.0 - rate), 0.3, 0.1 * opportunities / customers + 1.0},
-		{20.0 * rate, 10.0 * (1.0 - rate), 1.0, 10.0}};
-	CrmEstimateParam param = {.n = CRM_BGBB_PARAMETERS,
-							  .rows = customers,
-							  .penalty = penalty,
-							  .starts = &starts[0][0],
-							  .n_starts = 3};
-
 	return crm_estimate(ctx, ask_likelihood, &search, &param, estimate);
 }

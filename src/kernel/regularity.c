@@ -49,3 +49,13 @@ crm_regularity_estimate(const CrmRegularitySums *sums)
 	result.standard_error = sqrt(variance / (double) (sums->customers - 1)) / (8.0 * v * v);
 	return result;
 }
+
+/* Give the interval of level 0.95 for k, on the scale of its logarithm; NaN without an error. */
+void
+crm_regularity_interval(const CrmRegularity *regularity, double *low, double *high)
+{
+	double factor = exp(1.959963984540054 * regularity->standard_error / regularity->k);
+
+	*low = regularity->k / factor;
+	*high = regularity->k * factor;
+}

@@ -42,6 +42,7 @@ typedef struct CrmRegularity
 } CrmRegularity;
 
 extern void crm_regularity_add(CrmRegularitySums *sums, const int32_t *periods, size_t n);
+extern void crm_regularity_interval(const CrmRegularity *regularity, double *low, double *high);
 extern CrmRegularity crm_regularity_estimate(const CrmRegularitySums *sums);
 
 #endif

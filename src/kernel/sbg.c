@@ -102,6 +102,21 @@ ask_likelihood(void *data, const double *theta, double *gradient)
 	return crm_sbg_log_likelihood(data, &model, gradient);
 }
 
+/* Give the share of renewals met that were lost, away from 0 and 1; NaN where none was met. */
+static double
+lost_share(const CrmSbgData *data, double *met)
+{
+	double lost = 0.0;
+
+	*met = 0.0;
+	for (int j = 0; j < data->n; j++)
+	{
+		*met += data->renewed[j] + data->lost[j];
+		lost += data->lost[j];
+	}
+	return fmin(fmax(lost / *met, 0.001), 0.999);
+}
+
 /*
  * Estimate alpha and beta from data that crm_sbg_check has passed. CRM_OK with an estimate, or
  * what crm_estimate says; CRM_DOMAIN where nobody met a renewal.
@@ -109,25 +124,14 @@ ask_likelihood(void *data, const double *theta, double *gradient)
 CrmStatus
 crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty, CrmEstimate *estimate)
 {
-	double met = 0.0, lost = 0.0, rate;
-
-	for (int j = 0; j < data->n; j++)
-	{
-		met += data->renewed[j] + data->lost[j];
-		lost += data->lost[j];
-	}
-	if (!(met > 0))
-		return CRM_DOMAIN;
-	rate = fmin(fmax(lost / met, 0.001), 0.999);
-
+	double met, rate = lost_share(data, &met);
 	/* three mixes with the churn seen: of very unlike customers, of unlike ones, of like ones */
-	double starts[3][CRM_SBG_PARAMETERS] = {{0.5 * rate, 0.5 * (1.0 - rate)},
-											{2.0 * rate, 2.0 * (1.0 - rate)},
-											{20.0 * rate, 20.0 * (1.0 - rate)}};
+	double starts[] = {0.5 * rate, 0.5 * (1.0 - rate), 2.0 * rate,
+					   2.0 * (1.0 - rate), 20.0 * rate, 20.0 * (1.0 - rate)};
 	CrmEstimateParam param = {.n = CRM_SBG_PARAMETERS,
 							  .rows = met,
 							  .penalty = penalty,
-							  .starts = &starts[0][0],
+							  .starts = starts,
 							  .n_starts = 3};
 
 	return crm_estimate(ctx, ask_likelihood, (void *) data, &param, estimate);

@@ -119,7 +119,7 @@ judge(const CrmRegularity *regularity, int64 customers, double low, double high)
 	if (customers < 10)
 		return (Verdict){"insufficient_data",
 						 pstrdup("fewer than 10 customers have three orders in different periods")};
-	if (low > 1.5)
+	if (low > 1.5 || isinf(regularity->k))
 		return (Verdict){"regular",
 						 psprintf("orders come more regularly than the models assume, so that a "
 								  "customer who is late has left sooner than they say%s",

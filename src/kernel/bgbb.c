@@ -221,22 +221,6 @@ crm_bgbb_pmf(const CrmBgbbModel *model, double x, double n)
 										   log(sum) + scale));
 }
 
-typedef struct Search
-{
-	CrmCtx *ctx;
-	const CrmBgbbData *data;
-} Search;
-
-/* What the search asks: log L of the data; anything while a poll is due. */
-static double
-ask_likelihood(void *user, const double *theta, double *gradient)
-{
-	Search *search = user;
-	CrmBgbbModel model = {theta[0], theta[1], theta[2], theta[3]};
-
-	return crm_bgbb_total(search->ctx, search->data, &model, gradient);
-}
-
 /* What the starts are made of. */
 typedef struct Totals
 {
@@ -257,26 +241,57 @@ add_up(const CrmBgbbData *data)
 	return totals;
 }
 
+typedef struct Search
+{
+	CrmCtx *ctx;
+	const CrmBgbbData *data;
+	double customers;
+} Search;
+
+/* What the search asks: - log L a customer, by the logarithms of the parameters; anything once a
+ * poll is due. */
+static double
+loss(void *user, const double *theta, double *gradient)
+{
+	const Search *search = user;
+	CrmBgbbModel model = {exp(theta[0]), exp(theta[1]), exp(theta[2]), exp(theta[3])};
+	double slope[CRM_BGBB_PARAMETERS];
+	double value = crm_bgbb_total(search->ctx, search->data, &model, slope);
+
+	for (int k = 0; k < CRM_BGBB_PARAMETERS && gradient != NULL; k++)
+		gradient[k] = -slope[k] * exp(theta[k]) / search->customers;
+	return -value / search->customers;
+}
+
 /*
- * Estimate the four parameters from possible customers. CRM_OK with an estimate, or what
- * crm_estimate says; CRM_DOMAIN without rows or without an opportunity.
+ * Estimate the four parameters from possible customers. CRM_OK with a fit, or what
+ * crm_likelihood_fit says; CRM_DOMAIN without rows or without an opportunity.
  */
 CrmStatus
-crm_bgbb_fit(CrmCtx *ctx, const CrmBgbbData *data, double penalty, CrmEstimate *estimate)
+crm_bgbb_fit(CrmCtx *ctx, const CrmBgbbData *data, double penalty, CrmFit *fit)
 {
 	Totals totals = add_up(data);
 	double rate = fmin(fmax(totals.orders / totals.opportunities, 1e-5), 0.99);
 	double long_life = 0.1 * totals.opportunities / totals.customers + 1.0;
-	double starts[] = {rate, 1.0 - rate, 0.5, 2.0, 4.0 * rate, 2.0 * (1.0 - rate),
-					   0.3, long_life, 20.0 * rate, 10.0 * (1.0 - rate), 1.0, 10.0};
-	CrmEstimateParam param = {.n = CRM_BGBB_PARAMETERS,
-							  .rows = totals.customers,
-							  .penalty = penalty,
-							  .starts = starts,
-							  .n_starts = 3};
-	Search search = {ctx, data};
+	const double starts[] = {rate, 1.0 - rate, 0.5, 2.0, 4.0 * rate, 2.0 * (1.0 - rate),
+							 0.3, long_life, 20.0 * rate, 10.0 * (1.0 - rate), 1.0, 10.0};
+	Search search = {ctx, data, totals.customers};
+	CrmLikelihood likelihood = {.n = CRM_BGBB_PARAMETERS,
+								.n_candidates = 3,
+								.n_starts = 3,
+								.penalty = penalty,
+								.total = totals.customers,
+								.loss = loss,
+								.user = &search};
 
 	if (!(totals.opportunities > 0))
 		return CRM_DOMAIN;
-	return crm_estimate(ctx, ask_likelihood, &search, &param, estimate);
+	for (int i = 0; i < 3 * CRM_BGBB_PARAMETERS; i++)
+		likelihood.candidates[i] = log(starts[i]);
+	for (int k = 0; k < CRM_BGBB_PARAMETERS; k++)
+	{
+		likelihood.lower[k] = log(CRM_BGBB_PARAMETER_MIN);
+		likelihood.upper[k] = log(CRM_BGBB_PARAMETER_MAX);
+	}
+	return crm_likelihood_fit(ctx, &likelihood, fit);
 }

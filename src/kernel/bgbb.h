@@ -21,10 +21,14 @@
 #ifndef CRM_KERNEL_BGBB_H
 #define CRM_KERNEL_BGBB_H
 
-#include "kernel/base/estimate.h"
+#include "kernel/base/likelihood.h"
 
 #define CRM_BGBB_PARAMETERS        4
 #define CRM_BGBB_OPPORTUNITIES_MAX 1000000
+
+/* Between these an estimate lies. */
+#define CRM_BGBB_PARAMETER_MIN 1e-5
+#define CRM_BGBB_PARAMETER_MAX 1e5
 
 typedef struct CrmBgbbModel
 {
@@ -45,7 +49,7 @@ extern double crm_bgbb_log_likelihood(const CrmBgbbModel *model, double x, doubl
 extern double crm_bgbb_total(CrmCtx *ctx, const CrmBgbbData *data, const CrmBgbbModel *model,
 							 double gradient[CRM_BGBB_PARAMETERS]);
 extern CrmStatus crm_bgbb_fit(CrmCtx *ctx, const CrmBgbbData *data, double penalty,
-							  CrmEstimate *estimate);
+							  CrmFit *fit);
 extern double crm_bgbb_p_alive(const CrmBgbbModel *model, double x, double t_x, double n);
 extern double crm_bgbb_orders_if_alive(const CrmBgbbModel *model, double x, double n,
 									   double horizon, double discount);

@@ -93,15 +93,6 @@ crm_sbg_renewals(const CrmSbgModel *model, double from, double horizon, double d
 	return crm_ratio_series(stay, model->alpha + stay, exp(-discount), horizon);
 }
 
-/* What the search asks: log L of the data at alpha and beta. */
-static double
-ask_likelihood(void *data, const double *theta, double *gradient)
-{
-	CrmSbgModel model = {.alpha = theta[0], .beta = theta[1]};
-
-	return crm_sbg_log_likelihood(data, &model, gradient);
-}
-
 /* Give the share of renewals met that were lost, away from 0 and 1; NaN where none was met. */
 static double
 lost_share(const CrmSbgData *data, double *met)
@@ -117,22 +108,52 @@ lost_share(const CrmSbgData *data, double *met)
 	return fmin(fmax(lost / *met, 0.001), 0.999);
 }
 
+/* What the search asks: - log L for each renewal met, by the logarithms of alpha and beta. */
+static double
+loss(void *data, const double *theta, double *gradient)
+{
+	CrmSbgModel model = {.alpha = exp(theta[0]), .beta = exp(theta[1])};
+	double slope[CRM_SBG_PARAMETERS], met;
+	double value = crm_sbg_log_likelihood(data, &model, slope);
+
+	(void) lost_share(data, &met);
+	if (gradient != NULL)
+	{
+		gradient[0] = -slope[0] * model.alpha / met;
+		gradient[1] = -slope[1] * model.beta / met;
+	}
+	return -value / met;
+}
+
 /*
- * Estimate alpha and beta from data that crm_sbg_check has passed. CRM_OK with an estimate, or
- * what crm_estimate says; CRM_DOMAIN where nobody met a renewal.
+ * Estimate alpha and beta from data that crm_sbg_check has passed. CRM_OK with a fit, whose total is
+ * the number of renewals met, or what crm_likelihood_fit says; CRM_DOMAIN where nobody met one.
  */
 CrmStatus
-crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty, CrmEstimate *estimate)
+crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty, CrmFit *fit)
 {
 	double met, rate = lost_share(data, &met);
-	/* three mixes with the churn seen: of very unlike customers, of unlike ones, of like ones */
-	double starts[] = {0.5 * rate, 0.5 * (1.0 - rate), 2.0 * rate,
-					   2.0 * (1.0 - rate), 20.0 * rate, 20.0 * (1.0 - rate)};
-	CrmEstimateParam param = {.n = CRM_SBG_PARAMETERS,
-							  .rows = met,
-							  .penalty = penalty,
-							  .starts = starts,
-							  .n_starts = 3};
+	/* from the churn seen: a mix of very unlike customers, of unlike ones, of like ones */
+	static const double size[] = {0.5, 2.0, 20.0};
+	CrmLikelihood likelihood = {.n = CRM_SBG_PARAMETERS,
+								.n_candidates = 3,
+								.n_starts = 3,
+								.penalty = penalty,
+								.total = met,
+								.loss = loss,
+								.user = (void *) data};
 
-	return crm_estimate(ctx, ask_likelihood, (void *) data, &param, estimate);
+	if (!(met > 0))
+		return CRM_DOMAIN;
+	for (int k = 0; k < CRM_SBG_PARAMETERS; k++)
+	{
+		likelihood.lower[k] = log(CRM_SBG_PARAMETER_MIN);
+		likelihood.upper[k] = log(CRM_SBG_PARAMETER_MAX);
+	}
+	for (int i = 0; i < 3; i++)
+	{
+		likelihood.candidates[CRM_SBG_PARAMETERS * i] = log(size[i] * rate);
+		likelihood.candidates[CRM_SBG_PARAMETERS * i + 1] = log(size[i] * (1.0 - rate));
+	}
+	return crm_likelihood_fit(ctx, &likelihood, fit);
 }

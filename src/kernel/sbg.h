@@ -17,10 +17,14 @@
 #ifndef CRM_KERNEL_SBG_H
 #define CRM_KERNEL_SBG_H
 
-#include "kernel/base/estimate.h"
+#include "kernel/base/likelihood.h"
 
 #define CRM_SBG_PARAMETERS   2
 #define CRM_SBG_RENEWALS_MAX 100000
+
+/* Between these an estimate lies. */
+#define CRM_SBG_PARAMETER_MIN 1e-5
+#define CRM_SBG_PARAMETER_MAX 1e5
 
 /* Caller-owned counts; element j is of renewal j + 1. */
 typedef struct CrmSbgData
@@ -39,7 +43,7 @@ extern const char *crm_sbg_check(const CrmSbgData *data);
 extern double crm_sbg_log_likelihood(const CrmSbgData *data, const CrmSbgModel *model,
 									 double gradient[CRM_SBG_PARAMETERS]);
 extern CrmStatus crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty,
-							 CrmEstimate *estimate);
+							 CrmFit *fit);
 extern double crm_sbg_retention(const CrmSbgModel *model, double renewal);
 extern double crm_sbg_survival(const CrmSbgModel *model, double from, double renewals);
 extern double crm_sbg_renewals(const CrmSbgModel *model, double from, double horizon,

@@ -168,17 +168,17 @@ test_recovery(void)
 	for (uint64_t seed = 1; seed <= 20; seed++)
 	{
 		CrmBgbbData data = {0, x, t_x, n, weight};
-		CrmEstimate estimate;
+		CrmFit fit;
 		Host host;
 		double most = 0.0;
 
 		data.rows = simulate(seed, truth, x, t_x, n, weight);
-		if (crm_bgbb_fit(host_begin(&host), &data, 0.0, &estimate) != CRM_OK ||
-			estimate.status != CRM_OK)
+		if (crm_bgbb_fit(host_begin(&host), &data, 0.0, &fit) != CRM_OK ||
+			fit.status != CRM_FIT_CONVERGED)
 			most = INFINITY;
 		for (int k = 0; k < 4; k++)
 		{
-			double z = log(estimate.theta[k] / truth[k]) / sqrt(estimate.covariance[5 * k]);
+			double z = log(fit.parameter[k] / truth[k]) / sqrt(fit.covariance[5 * k]);
 
 			most = fmax(most, fabs(z));
 			inside += fabs(z) < 1.6448536269514722;
@@ -196,19 +196,19 @@ test_extremes(void)
 	double zero[] = {0}, one[] = {1}, six[] = {6};
 	CrmBgbbData never = {1, zero, zero, six, one}, always = {1, six, six, six, one};
 	CrmBgbbData empty = {0}, no_time = {1, zero, zero, zero, one};
-	CrmEstimate estimate;
+	CrmFit fit;
 	Host host;
 	CrmCtx *ctx = host_begin(&host);
 
-	ok(crm_bgbb_fit(ctx, &never, 0.0, &estimate) == CRM_OK && isfinite(estimate.log_likelihood),
+	ok(crm_bgbb_fit(ctx, &never, 0.0, &fit) == CRM_OK && isfinite(fit.log_likelihood),
 	   "one who never came back");
-	ok(crm_bgbb_fit(ctx, &always, 0.0, &estimate) == CRM_OK && isfinite(estimate.log_likelihood),
+	ok(crm_bgbb_fit(ctx, &always, 0.0, &fit) == CRM_OK && isfinite(fit.log_likelihood),
 	   "one who always came");
-	ok(crm_bgbb_fit(ctx, &empty, 0.0, &estimate) == CRM_DOMAIN, "nobody");
-	ok(crm_bgbb_fit(ctx, &no_time, 0.0, &estimate) == CRM_DOMAIN, "no opportunity");
+	ok(crm_bgbb_fit(ctx, &empty, 0.0, &fit) == CRM_DOMAIN, "nobody");
+	ok(crm_bgbb_fit(ctx, &no_time, 0.0, &fit) == CRM_DOMAIN, "no opportunity");
 	ok(host_is_balanced(&host), "memory is accounted for");
 	host.tap.abort_at = 1;
-	ok(crm_bgbb_fit(ctx, &never, 0.0, &estimate) == CRM_ABORTED, "stops when asked");
+	ok(crm_bgbb_fit(ctx, &never, 0.0, &fit) == CRM_ABORTED, "stops when asked");
 	host_drop(&host);
 }
 

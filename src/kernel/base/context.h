@@ -34,14 +34,14 @@ struct CrmCtx
 {
 	void *(*allocate)(CrmCtx *ctx, size_t bytes); /* NULL: out of memory; not zeroed */
 	void (*release)(CrmCtx *ctx, void *memory, size_t bytes);
-	bool (*poll)(CrmCtx *ctx); /* true: stop with CRM_ABORTED; may not return */
+	bool (*poll)(CrmCtx *ctx);    /* true: stop with CRM_ABORTED; may not return */
 	bool (*pending)(CrmCtx *ctx); /* as poll, but always returns; NULL: poll always does */
-	void *user;                /* the host's own */
-	size_t limit;              /* budget in bytes; 0 is no budget */
-	size_t used;               /* bytes held now */
-	size_t peak;               /* the most bytes ever held */
-	size_t wanted;             /* after CRM_LIMIT: the total that was needed */
-	CrmStatus failure;         /* why the last allocation gave NULL */
+	void *user;                   /* the host's own */
+	size_t limit;                 /* budget in bytes; 0 is no budget */
+	size_t used;                  /* bytes held now */
+	size_t peak;                  /* the most bytes ever held */
+	size_t wanted;                /* after CRM_LIMIT: the total that was needed */
+	CrmStatus failure;            /* why the last allocation gave NULL */
 };
 
 /*

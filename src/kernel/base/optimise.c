@@ -13,7 +13,7 @@
 #define HUGE_VALUE 1e300  /* what a value that is no number counts as */
 #define STEP       6.1e-6 /* of the differences: the cube root of DBL_EPSILON */
 #define POLISHES   20
-#define MEMORY     8      /* pairs that L-BFGS keeps */
+#define MEMORY     8 /* pairs that L-BFGS keeps */
 
 /* A search under way: the function, and the best point it was asked for. */
 typedef struct Search
@@ -101,8 +101,8 @@ run_library(Search *search, nlopt_algorithm algorithm)
 			return CRM_NO_MEMORY;
 		}
 		nlopt_set_vector_storage(library, MEMORY);
-		nlopt_set_ftol_rel(library, algorithm == NLOPT_LD_LBFGS ? 1e-13 : 1e-11);
-		nlopt_set_xtol_rel(library, algorithm == NLOPT_LD_LBFGS ? 1e-9 : 1e-7);
+		nlopt_set_ftol_rel(library, 1e-11);
+		nlopt_set_xtol_rel(library, 1e-6);
 		result = nlopt_optimize(library, x, &value);
 		nlopt_destroy(library);
 		search->library = NULL;
@@ -244,7 +244,7 @@ polish(Search *search, double *norm)
 	if ((status = ask(search, x, &value, gradient)) != CRM_OK)
 		return status;
 	*norm = projected_norm(param, x, gradient);
-	for (int round = 0; round < POLISHES && *norm > 0.01 * param->tolerance; round++)
+	for (int round = 0; round<POLISHES && * norm> 0.01 * param->tolerance; round++)
 	{
 		double next[CRM_OPTIMISE_MAX], next_gradient[CRM_OPTIMISE_MAX], next_value, next_norm;
 

@@ -1,0 +1,256 @@
+/*
+ * btyd.c: the check of a customer's (x, t_x, T) and the collapse of equal ones; see btyd.h.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "kernel/base/btyd.h"
+#include "kernel/base/order.h"
+#include "kernel/base/sum.h"
+#include "kernel/base/table.h"
+
+#define POLL_ROWS 262144
+
+/*
+ * Say why (x, t_x, T) cannot be of a customer, in the words of an error message; NULL when it can.
+ * A customer without repeat transactions has t_x = 0.
+ */
+const char *
+crm_btyd_check(double x, double t_x, double t)
+{
+	if (!(x >= 0.0 && x <= CRM_BTYD_MAX_X) || x != floor(x))
+		return "x must be a whole number between 0 and 1000000000";
+	if (!(t >= 0.0 && t <= CRM_BTYD_MAX_TIME))
+		return "t must be between 0 and 1000000000000 periods";
+	if (!(t_x >= 0.0 && t_x <= t))
+		return "t_x must be between 0 and t";
+	if (x == 0.0 && t_x > 0.0)
+		return "t_x must be 0 when x is 0";
+	return NULL;
+}
+
+static uint64_t
+hash_row(const CrmBtydData *data, size_t i)
+{
+	uint64_t hash = crm_mix64(crm_order_double(data->x[i]) + 1);
+
+	hash = crm_mix64(hash ^ crm_mix64(crm_order_double(data->t_x[i]) + 2));
+	return crm_mix64(hash ^ crm_mix64(crm_order_double(data->t[i]) + 3));
+}
+
+static bool
+is_same(const CrmBtydData *data, size_t i, size_t j)
+{
+	return data->x[i] == data->x[j] && data->t_x[i] == data->t_x[j] && data->t[i] == data->t[j];
+}
+
+/* Check and hash every row. */
+static CrmStatus
+hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, uint32_t *index)
+{
+	for (size_t i = 0; i < data->n; i++)
+	{
+		if (i % POLL_ROWS == 0 && crm_poll(ctx))
+			return CRM_ABORTED;
+		if (crm_btyd_check(data->x[i], data->t_x[i], data->t[i]) != NULL ||
+			(data->weight != NULL && !(data->weight[i] > 0.0 && data->weight[i] < 1e300)))
+		{
+			btyd->offender = i;
+			return CRM_DOMAIN;
+		}
+		hash[i] = hash_row(data, i);
+		index[i] = (uint32_t) i;
+	}
+	return CRM_OK;
+}
+
+/* Sum the weights of runs of equal rows; index keeps the first row of each run. */
+static CrmStatus
+merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint32_t *index)
+{
+	size_t runs = 0;
+
+	for (size_t i = 1; i <= data->n; i++)
+		runs += i == data->n || !is_same(data, index[i], index[i - 1]);
+	btyd->row = crm_allocate(ctx, runs, sizeof *btyd->row);
+	btyd->room = btyd->row != NULL ? runs : 0;
+	if (btyd->row == NULL || (btyd->weight = crm_allocate(ctx, runs, sizeof(double))) == NULL)
+		return ctx->failure;
+	for (size_t i = 0; i < data->n;)
+	{
+		CrmSum sum = {0.0, 0.0};
+		size_t first = i;
+
+		for (; i < data->n && is_same(data, index[i], index[first]); i++)
+			crm_sum_add(&sum, data->weight != NULL ? data->weight[index[i]] : 1.0);
+		btyd->weight[btyd->n] = crm_sum_value(sum);
+		index[btyd->n++] = index[first];
+		if (btyd->n % POLL_ROWS == 0 && crm_poll(ctx))
+			return CRM_ABORTED;
+	}
+	return CRM_OK;
+}
+
+/*
+ * Make the ascending table of the distinct values[0..n), which allocates *table of *room, and give
+ * each value's position in place[]. sorted and scratch are room for n positions each.
+ */
+static CrmStatus
+make_table(CrmCtx *ctx, uint64_t *values, size_t n, uint32_t *place, double **table, size_t *room,
+		   size_t *count)
+{
+	uint32_t *sorted = crm_allocate(ctx, n, sizeof *sorted);
+	uint32_t *scratch = crm_allocate(ctx, n, sizeof *scratch);
+	CrmStatus status = sorted == NULL || scratch == NULL ? ctx->failure : CRM_OK;
+	size_t distinct = 0;
+
+	for (size_t i = 0; status == CRM_OK && i < n; i++)
+		sorted[i] = (uint32_t) i;
+	if (status == CRM_OK)
+		status = crm_radix_sort_index(ctx, values, sorted, scratch, n);
+	for (size_t i = 0; status == CRM_OK && i < n; i++)
+	{
+		if (i > 0 && values[sorted[i]] != values[sorted[i - 1]])
+			distinct++;
+		place[sorted[i]] = (uint32_t) distinct;
+	}
+	if (status == CRM_OK)
+	{
+		*count = n > 0 ? distinct + 1 : 0;
+		*table = crm_allocate(ctx, *count, sizeof **table);
+		*room = *table != NULL ? *count : 0;
+		if (*table == NULL)
+			status = ctx->failure;
+	}
+	for (size_t i = 0; status == CRM_OK && i < n; i++)
+		(*table)[place[i]] = crm_unorder_double(values[i]);
+	crm_release(ctx, scratch, n, sizeof *scratch);
+	crm_release(ctx, sorted, n, sizeof *sorted);
+	return status;
+}
+
+/* Make the tables of x and of the times, and let the rows refer to them. */
+static CrmStatus
+make_tables(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint32_t *index)
+{
+	size_t n = btyd->n;
+	uint64_t *values = crm_allocate(ctx, 2 * n, sizeof *values);
+	uint32_t *place = crm_allocate(ctx, 2 * n, sizeof *place);
+	CrmStatus status = values == NULL || place == NULL ? ctx->failure : CRM_OK;
+
+	for (size_t i = 0; status == CRM_OK && i < n; i++)
+		values[i] = crm_order_double(data->x[index[i]]);
+	if (status == CRM_OK)
+		status = make_table(ctx, values, n, place, &btyd->x, &btyd->room_x, &btyd->n_x);
+	for (size_t i = 0; status == CRM_OK && i < n; i++)
+	{
+		btyd->row[i].x = place[i];
+		values[i] = crm_order_double(data->t_x[index[i]]);
+		values[n + i] = crm_order_double(data->t[index[i]]);
+	}
+	if (status == CRM_OK)
+		status = make_table(ctx, values, 2 * n, place, &btyd->time, &btyd->room_t, &btyd->n_t);
+	for (size_t i = 0; status == CRM_OK && i < n; i++)
+	{
+		btyd->row[i].t_x = place[i];
+		btyd->row[i].t = place[n + i];
+	}
+	crm_release(ctx, place, 2 * n, sizeof *place);
+	crm_release(ctx, values, 2 * n, sizeof *values);
+	return status;
+}
+
+/* Sum the weights: of each x, of all, of repeat customers, of orders, of T. */
+static CrmStatus
+sum_up(CrmCtx *ctx, CrmBtyd *btyd)
+{
+	CrmSum total = {0.0, 0.0}, repeat = {0.0, 0.0}, orders = {0.0, 0.0}, time = {0.0, 0.0};
+
+	btyd->x_weight = crm_allocate(ctx, btyd->n_x, sizeof(double));
+	if (btyd->x_weight == NULL)
+		return ctx->failure;
+	for (size_t i = 0; i < btyd->n_x; i++)
+		btyd->x_weight[i] = 0.0;
+	for (size_t i = 0; i < btyd->n; i++)
+	{
+		double weight = btyd->weight[i], x = btyd->x[btyd->row[i].x];
+
+		btyd->x_weight[btyd->row[i].x] += weight;
+		crm_sum_add(&total, weight);
+		crm_sum_add(&orders, weight * x);
+		crm_sum_add(&time, weight * btyd->time[btyd->row[i].t]);
+		if (x > 0.0)
+			crm_sum_add(&repeat, weight);
+	}
+	btyd->total = crm_sum_value(total);
+	btyd->repeat = crm_sum_value(repeat);
+	btyd->orders = crm_sum_value(orders);
+	btyd->mean_t = btyd->total > 0.0 ? crm_sum_value(time) / btyd->total : 0.0;
+	return CRM_OK;
+}
+
+/*
+ * Collapse the caller's rows; what is made belongs to ctx until crm_btyd_free, which is to be
+ * called whatever the outcome. CRM_DOMAIN: row offender is refused by crm_btyd_check, or its weight
+ * is not finite and above 0. CRM_LIMIT: 2^31 rows, or the budget.
+ */
+CrmStatus
+crm_btyd_collapse(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd)
+{
+	size_t n = data->n;
+	uint64_t *hash;
+	uint32_t *index, *scratch;
+	CrmStatus status;
+
+	memset(btyd, 0, sizeof *btyd);
+	if (n >= (size_t) 1 << 31)
+		return CRM_LIMIT;
+	hash = crm_allocate(ctx, n, sizeof *hash);
+	index = crm_allocate(ctx, n, sizeof *index);
+	scratch = crm_allocate(ctx, n, sizeof *scratch);
+	status = hash == NULL || index == NULL || scratch == NULL ? ctx->failure : CRM_OK;
+	if (status == CRM_OK)
+		status = hash_rows(ctx, data, btyd, hash, index);
+	if (status == CRM_OK)
+		status = crm_radix_sort_hashes(ctx, hash, index, scratch, n);
+	crm_release(ctx, scratch, n, sizeof *scratch);
+	crm_release(ctx, hash, n, sizeof *hash);
+	if (status == CRM_OK)
+		status = merge_runs(ctx, data, btyd, index);
+	if (status == CRM_OK)
+		status = make_tables(ctx, data, btyd, index);
+	crm_release(ctx, index, n, sizeof *index);
+	return status == CRM_OK ? sum_up(ctx, btyd) : status;
+}
+
+/* Return what crm_btyd_collapse has made. */
+void
+crm_btyd_free(CrmCtx *ctx, CrmBtyd *btyd)
+{
+	crm_release(ctx, btyd->x_weight, btyd->room_x, sizeof(double));
+	crm_release(ctx, btyd->time, btyd->room_t, sizeof(double));
+	crm_release(ctx, btyd->x, btyd->room_x, sizeof(double));
+	crm_release(ctx, btyd->weight, btyd->room, sizeof(double));
+	crm_release(ctx, btyd->row, btyd->room, sizeof(CrmBtydRow));
+	memset(btyd, 0, sizeof *btyd);
+}
+
+/*
+ * Make a sample of the first distinct rows, which are as good as drawn at random: it shares the
+ * tables of btyd and is to be freed by crm_btyd_sample_free before btyd is.
+ */
+CrmStatus
+crm_btyd_sample(CrmCtx *ctx, const CrmBtyd *btyd, size_t rows, CrmBtyd *sample)
+{
+	*sample = *btyd;
+	sample->n = rows < btyd->n ? rows : btyd->n;
+	return sum_up(ctx, sample);
+}
+
+/* Return what crm_btyd_sample has made. */
+void
+crm_btyd_sample_free(CrmCtx *ctx, CrmBtyd *sample)
+{
+	crm_release(ctx, sample->x_weight, sample->room_x, sizeof(double));
+	memset(sample, 0, sizeof *sample);
+}

@@ -12,7 +12,16 @@
 
 #define SLOTS     32768 /* of the cache, a power of two */
 #define STEP      1e-4  /* of the differences, on logarithms */
+#define FINE  0.5 /* of ln(1 + s / c) in a panel of Gauss-Legendre's 8 nodes, for values */
+#define ROUGH 2.0 /* the same for their derivatives by parameters */
+#define NODES 4   /* of each half of a panel */
 #define VARIATIONS (2 * CRM_CLV_PARAMETERS)
+
+/* Gauss-Legendre on [-1, 1]: the positive nodes of 8 and their weights (DLMF 3.5). */
+static const double node[NODES] = {0.18343464249564980, 0.52553240991632899, 0.79666647741362674,
+								   0.96028985649753623};
+static const double weight[NODES] = {0.36268378337836198, 0.31370664587788729, 0.22238103445337447,
+									 0.10122853629037626};
 
 /* What is kept for customers of the same x and T: per unit of P(alive). */
 typedef struct Slot
@@ -67,8 +76,8 @@ crm_clv_parameters(CrmClvKind kind, const char *const **names)
 }
 
 /* Give the chance that a customer is still active; for BG/BB, when the next opportunity comes. */
-static double
-p_alive(CrmClvKind kind, const double *theta, double x, double t_x, double t)
+double
+crm_clv_p_alive(CrmClvKind kind, const double *theta, double x, double t_x, double t)
 {
 	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
 	CrmParetonbd paretonbd = as_paretonbd(theta);
@@ -94,23 +103,62 @@ p_any_order(CrmClvKind kind, const double *theta, double x, double t_x, double t
 								: crm_bgnbd_p_any_order(&bgnbd, x, t_x, t, horizon);
 }
 
-/* Give the orders in the horizon of a customer who is active, discounted if that is above zero. */
+/* Give E[Y(horizon)] of a customer who is active, for the models in continuous time. */
+static double
+expected_if_alive(CrmClvKind kind, const double *theta, double x, double t, double horizon)
+{
+	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
+	CrmParetonbd paretonbd = as_paretonbd(theta);
+
+	return kind == CRM_CLV_PARETONBD
+			   ? crm_paretonbd_expected_if_alive(&paretonbd, x, t, horizon)
+			   : crm_bgnbd_expected_if_alive(&bgnbd, x, t, horizon);
+}
+
+/*
+ * Give e^(-d h) E[Y(h)] + d integral over (0, h) of e^(-d s) E[Y(s)] ds of a customer who is active,
+ * by panels in ln(1 + s / c), c near T, in which E[Y] is smooth from its first days to decades.
+ */
+static double
+discounted_if_alive(CrmClvKind kind, const double *theta, double x, double t, double horizon,
+					double discount, double panel)
+{
+	double c = t + 1.0, end = log1p(horizon / c), sum = 0.0;
+	int panels = (int) ceil(end / panel);
+	double half = 0.5 * end / panels;
+
+	for (int i = 0; i < panels; i++)
+		for (int j = 0; j < 2 * NODES; j++)
+		{
+			double at = j < NODES ? -node[j] : node[j - NODES];
+			double u = half * (2 * i + 1 + at), s = c * expm1(u);
+
+			sum += weight[j % NODES] * half * (c + s) * exp(-discount * s) *
+				   expected_if_alive(kind, theta, x, t, s);
+		}
+	return discount * sum +
+		   exp(-discount * horizon) * expected_if_alive(kind, theta, x, t, horizon);
+}
+
+/* Give the orders in the horizon of a customer who is active, discounted if that is above zero;
+ * panel is how finely the integral is taken. */
 static double
 orders_if_alive(CrmClvKind kind, const double *theta, double x, double t, double horizon,
-				double discount)
+				double discount, double panel)
 {
 	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
 	CrmParetonbd paretonbd = as_paretonbd(theta);
 	CrmBgbbModel bgbb = as_bgbb(theta);
 
-	if (kind == CRM_CLV_PARETONBD)
-		return discount > 0.0
-				   ? crm_paretonbd_discounted_if_alive(&paretonbd, x, t, horizon, discount)
-				   : crm_paretonbd_expected_if_alive(&paretonbd, x, t, horizon);
 	if (kind == CRM_CLV_BGBB)
 		return crm_bgbb_orders_if_alive(&bgbb, x, t, horizon, discount);
-	return discount > 0.0 ? crm_bgnbd_discounted_if_alive(&bgnbd, x, t, horizon, discount)
-						  : crm_bgnbd_expected_if_alive(&bgnbd, x, t, horizon);
+	if (!(discount > 0.0))
+		return expected_if_alive(kind, theta, x, t, horizon);
+	if (isfinite(horizon))
+		return discounted_if_alive(kind, theta, x, t, horizon, discount, panel);
+	return kind == CRM_CLV_PARETONBD
+			   ? crm_paretonbd_discounted_if_alive(&paretonbd, x, t, horizon, discount)
+			   : crm_bgnbd_discounted_if_alive(&bgnbd, x, t, horizon, discount);
 }
 
 /* Give the mean periods to the next order of a customer who stays active, 1 / E[lambda]. */
@@ -119,6 +167,26 @@ mean_gap(CrmClvKind kind, const double *theta, double x, double t)
 {
 	return kind == CRM_CLV_BGBB ? (theta[0] + theta[1] + t) / (theta[0] + x)
 								: (theta[1] + t) / (theta[0] + x);
+}
+
+/* Give E[Y(horizon)] of a customer who is active; times P(alive) it is that of the customer. */
+double
+crm_clv_orders_if_alive(CrmClvKind kind, const double *theta, double x, double t, double horizon)
+{
+	return orders_if_alive(kind, theta, x, t, horizon, 0.0, FINE);
+}
+
+/* Give the chance that a new customer has x repeat orders in t periods. */
+double
+crm_clv_pmf(CrmClvKind kind, const double *theta, double x, double t)
+{
+	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
+	CrmParetonbd paretonbd = as_paretonbd(theta);
+	CrmBgbbModel bgbb = as_bgbb(theta);
+
+	if (kind == CRM_CLV_PARETONBD)
+		return crm_paretonbd_pmf(&paretonbd, x, t);
+	return kind == CRM_CLV_BGBB ? crm_bgbb_pmf(&bgbb, x, t) : crm_bgnbd_pmf(&bgnbd, x, t);
 }
 
 /* Give the z of an interval of a level in (0, 1): it leaves out half of the rest on each side. */
@@ -180,14 +248,15 @@ find_slot(CrmClvScorer *scorer, double x, double t)
 		return slot;
 	slot->x = x;
 	slot->t = t;
-	slot->orders = orders_if_alive(kind, theta, x, t, param->horizon, 0.0);
-	slot->discounted = orders_if_alive(kind, theta, x, t, param->horizon, param->discount);
+	slot->orders = orders_if_alive(kind, theta, x, t, param->horizon, 0.0, FINE);
+	slot->discounted =
+		orders_if_alive(kind, theta, x, t, param->horizon, param->discount, FINE);
 	slot->residual = param->discount > 0.0
-						 ? orders_if_alive(kind, theta, x, t, INFINITY, param->discount)
+						 ? orders_if_alive(kind, theta, x, t, INFINITY, param->discount, FINE)
 						 : NAN;
 	for (int i = 0; i < 2 * n && scorer->is_known; i++)
 		slot->log_varied[i] = log(orders_if_alive(kind, scorer->varied[i], x, t, param->horizon,
-												  param->discount));
+												  param->discount, ROUGH));
 	return slot;
 }
 
@@ -218,7 +287,7 @@ orders_variance(const CrmClvScorer *scorer, const CrmClvCustomer *customer, cons
 		double alive[2];
 
 		for (int i = 0; i < 2; i++)
-			alive[i] = p_alive(kind, scorer->varied[2 * k + i], customer->x, customer->t_x,
+			alive[i] = crm_clv_p_alive(kind, scorer->varied[2 * k + i], customer->x, customer->t_x,
 									   customer->t);
 		gradient[k] = (log(alive[0] / alive[1]) + slot->log_varied[2 * k] -
 					   slot->log_varied[2 * k + 1]) /
@@ -286,7 +355,7 @@ crm_clv_score(CrmClvScorer *scorer, const CrmClvCustomer *customer, CrmClvValue 
 		return;
 	}
 	slot = find_slot(scorer, customer->x, customer->t);
-	value->p_alive = p_alive(kind, theta, customer->x, customer->t_x, customer->t);
+	value->p_alive = crm_clv_p_alive(kind, theta, customer->x, customer->t_x, customer->t);
 	value->expected_orders = value->p_alive * slot->orders;
 	value->p_any_order =
 		p_any_order(kind, theta, customer->x, customer->t_x, customer->t, param->horizon);

@@ -84,6 +84,10 @@ typedef struct CrmClvValue
 typedef struct CrmClvScorer CrmClvScorer;
 
 extern int crm_clv_parameters(CrmClvKind kind, const char *const **names);
+extern double crm_clv_p_alive(CrmClvKind kind, const double *theta, double x, double t_x, double t);
+extern double crm_clv_orders_if_alive(CrmClvKind kind, const double *theta, double x, double t,
+									  double horizon);
+extern double crm_clv_pmf(CrmClvKind kind, const double *theta, double x, double t);
 extern double crm_clv_z(double level);
 extern CrmStatus crm_clv_begin(CrmCtx *ctx, const CrmClvModel *model, const CrmClvParam *param,
 							   CrmClvScorer **scorer);

@@ -22,6 +22,27 @@ crm_sbg_check(const CrmSbgData *data)
 }
 
 /*
+ * Count n subscribers into renewed and lost, `most` zeroed renewals each: subscriber i made
+ * renewals[i] (below most) and, if gone[i] is not 0, was lost at the next one.
+ */
+void
+crm_sbg_count(const double *renewals, const double *gone, size_t n, int most, double *renewed,
+			  double *lost)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		int made = (int) renewals[i];
+
+		if (made > 0)
+			renewed[made - 1]++; /* and all before, below */
+		if (gone[i] > 0)
+			lost[made]++;
+	}
+	for (int j = most - 2; j >= 0; j--)
+		renewed[j] += renewed[j + 1];
+}
+
+/*
  * Give the log-likelihood at a model with alpha, beta > 0, and its derivatives by alpha and beta
  * unless gradient is NULL. At most three logarithms a renewal; sums are compensated.
  */

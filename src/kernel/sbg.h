@@ -40,6 +40,8 @@ typedef struct CrmSbgModel
 } CrmSbgModel;
 
 extern const char *crm_sbg_check(const CrmSbgData *data);
+extern void crm_sbg_count(const double *renewals, const double *gone, size_t n, int most,
+						  double *renewed, double *lost);
 extern double crm_sbg_log_likelihood(const CrmSbgData *data, const CrmSbgModel *model,
 									 double gradient[CRM_SBG_PARAMETERS]);
 extern CrmStatus crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty,

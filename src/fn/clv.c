@@ -22,7 +22,8 @@
 
 #define MODEL_VERSION 1
 
-static const char *const model_words[] = {"bgnbd", "mbgnbd", "paretonbd", "bgbb", "formula", "auto"};
+static const char *const model_words[] = {"bgnbd", "mbgnbd",  "paretonbd",
+										  "bgbb",  "formula", "auto"};
 static const char *const spend_words[] = {"gamma_gamma", "mean"};
 static const CrmWords models = {"model", "models", model_words, lengthof(model_words)};
 static const CrmWords fitted_models = {"model", "models", model_words, CRM_CLV_AUTO};
@@ -105,8 +106,8 @@ fit_models(Work *work)
 
 	crm_orders_check(work->orders, crm_clv_fit(ctx, &data, &work->fit_param, &work->fit));
 	crm_clv_take(&work->fit, &work->model);
-	crm_orders_check(work->orders, crm_clv_fit_spend(ctx, &spend, work->spend, &work->model,
-													 &work->spend_fit));
+	crm_orders_check(work->orders,
+					 crm_clv_fit_spend(ctx, &spend, work->spend, &work->model, &work->spend_fit));
 }
 
 /* Say which model auto chose, and why; NULL where it had nothing to choose. */
@@ -165,8 +166,8 @@ make_json(const Work *work)
 	crm_model_put_number(&json, "period_seconds",
 						 (period->day * (double) USECS_PER_DAY + period->time) / USECS_PER_SEC);
 	crm_model_put_numbers(&json, "parameters", model->theta, CRM_CLV_PARAMETERS);
-	known = put_known(&json, "covariance", model->covariance,
-					  CRM_CLV_PARAMETERS * CRM_CLV_PARAMETERS);
+	known =
+		put_known(&json, "covariance", model->covariance, CRM_CLV_PARAMETERS * CRM_CLV_PARAMETERS);
 	crm_model_put(&json, "covariance_known", "%d", known);
 	crm_model_put_numbers(&json, "spend_parameters", model->spend_theta, CRM_CLV_SPEND_PARAMETERS);
 	known = put_known(&json, "spend_covariance", model->spend_covariance,
@@ -232,7 +233,8 @@ take_stored(TupleTableSlot *slot, void *arg)
 	MemoryContextSwitchTo(caller);
 }
 
-/* Give the jsonb that the argument fitted means: a model itself, or the name of one in crm.model. */
+/* Give the jsonb that the argument fitted means: a model itself, or the name of one in crm.model.
+ */
 static Jsonb *
 find_model(const char *fitted)
 {
@@ -296,9 +298,8 @@ read_horizon(FunctionCallInfo fcinfo, int i, const CrmOrdersRequest *request)
 
 	crm_arg_require(fcinfo, i, "horizon");
 	horizon = PG_GETARG_INTERVAL_P(i);
-	end = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-												  TimestampTzGetDatum(request->as_of),
-												  IntervalPGetDatum(horizon)));
+	end = DatumGetTimestampTz(DirectFunctionCall2(
+		timestamptz_pl_interval, TimestampTzGetDatum(request->as_of), IntervalPGetDatum(horizon)));
 	if (TIMESTAMP_NOT_FINITE(end) || end <= request->as_of)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("argument \"horizon\" must be above zero"),
@@ -377,8 +378,9 @@ put_customer(const CrmResult *result, Work *work, CrmClvScorer *scorer, uint32 i
 	put_finite(values, nulls, 12, value.low);
 	put_finite(values, nulls, 13, value.high);
 	nulls[14] = !(value.gap * length < (double) (END_TIMESTAMP - work->request.as_of));
-	values[14] = nulls[14] ? (Datum) 0
-						   : TimestampTzGetDatum(work->request.as_of + (int64) (value.gap * length));
+	values[14] = nulls[14]
+					 ? (Datum) 0
+					 : TimestampTzGetDatum(work->request.as_of + (int64) (value.gap * length));
 	values[15] = CStringGetTextDatum(value_status(work, i));
 	crm_result_row(result, values, nulls);
 	pfree(DatumGetPointer(values[15]));
@@ -429,8 +431,7 @@ crm_clv_1_0(PG_FUNCTION_ARGS)
 	if (work.fit.fit.status == CRM_FIT_NOT_CONVERGED)
 		ereport(WARNING, errmsg("the model \"%s\" did not converge", model_words[work.model.kind]),
 				errhint("See crm.clv_fit(...); another model or a longer history may help."));
-	crm_orders_check(work.orders,
-					 crm_clv_begin(&work.orders->ctx, &work.model, &param, &scorer));
+	crm_orders_check(work.orders, crm_clv_begin(&work.orders->ctx, &work.model, &param, &scorer));
 	for (uint32 i = 0; i < work.n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -483,8 +484,8 @@ put_parameters(const Work *work, double level, Datum *values)
 	}
 	values[1] = PointerGetDatum(construct_array(column[0], all, TEXTOID, -1, false, TYPALIGN_INT));
 	for (int c = 1; c < 5; c++)
-		values[1 + c] = PointerGetDatum(construct_array(
-			column[c], all, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+		values[1 + c] = PointerGetDatum(construct_array(column[c], all, FLOAT8OID, sizeof(float8),
+														FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 /* Say in a sentence how the fit went. */
@@ -541,8 +542,7 @@ crm_clv_fit_1_0(PG_FUNCTION_ARGS)
 	values[11] = Int64GetDatum(work.run.rows.read - work.run.rows.used);
 	values[12] = Int32GetDatum(fit->iterations);
 	put_finite(values, nulls, 13, fit->gradient_norm);
-	values[14] =
-		BoolGetDatum(fit->status == CRM_FIT_CONVERGED || fit->status == CRM_FIT_AT_BOUND);
+	values[14] = BoolGetDatum(fit->status == CRM_FIT_CONVERGED || fit->status == CRM_FIT_AT_BOUND);
 	values[15] = CStringGetTextDatum(crm_fit_status_word(fit->status));
 	values[16] = CStringGetTextDatum(fit_message(&work));
 	values[17] = make_json(&work);

@@ -369,7 +369,7 @@ make_json(const char *model, const char *const *names, const CrmFit *fit, const 
 	crm_model_put(&json, "iterations", "%d", fit->iterations);
 	crm_model_put(&json, "converged", "%s",
 				  fit->status == CRM_FIT_CONVERGED || fit->status == CRM_FIT_AT_BOUND ? "true"
-																					   : "false");
+																					  : "false");
 	crm_model_put(&json, "status", "\"%s\"", crm_fit_status_word(fit->status));
 	crm_model_put(&json, "n_rows", "%lld", (long long) rows->read);
 	crm_model_put(&json, "n_used", "%zu", rows->n);
@@ -446,13 +446,10 @@ crm_gamma_gamma_fit_final_1_0(PG_FUNCTION_ARGS)
 
 	if (rows == NULL || rows->n == 0)
 		PG_RETURN_NULL();
-	data = (CrmClvSpendData){.x = rows->column[0],
-							 .mean = rows->column[1],
-							 .mean_each = rows->column[1],
-							 .n = rows->n};
-	crm_memory_check(
-		crm_clv_fit_spend(&rows->ctx, &data, CRM_CLV_GAMMA_GAMMA, &model, &fit), &rows->ctx,
-		"gamma-gamma", NULL);
+	data = (CrmClvSpendData){
+		.x = rows->column[0], .mean = rows->column[1], .mean_each = rows->column[1], .n = rows->n};
+	crm_memory_check(crm_clv_fit_spend(&rows->ctx, &data, CRM_CLV_GAMMA_GAMMA, &model, &fit),
+					 &rows->ctx, "gamma-gamma", NULL);
 	if (fit.n == 0)
 		fit.status = CRM_FIT_INSUFFICIENT;
 	json = make_json("gamma_gamma", names, &fit, rows);

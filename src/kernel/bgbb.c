@@ -23,7 +23,8 @@ crm_bgbb_is_possible(double x, double t_x, double n)
 static double
 log_beta_change(double a, double b, double i, double j)
 {
-	return crm_log_gamma_ratio(a, i) + crm_log_gamma_ratio(b, j) - crm_log_gamma_ratio(a + b, i + j);
+	return crm_log_gamma_ratio(a, i) + crm_log_gamma_ratio(b, j) -
+		   crm_log_gamma_ratio(a + b, i + j);
 }
 
 /* Add weight times the derivatives of log_beta_change by a and b. */
@@ -39,8 +40,8 @@ add_change_gradient(double a, double b, double i, double j, double weight, doubl
 
 /*
  * Give the log of the sum over i of B(alpha + x, beta + t_x - x + i) B(gamma + 1, delta + t_x + i)
- * / N, terms of them (at least one), and its derivatives unless gradient is NULL. The terms fall, so the
- * sum is taken in units of the first one; it ends when the rest cannot be seen.
+ * / N, terms of them (at least one), and its derivatives unless gradient is NULL. The terms fall,
+ * so the sum is taken in units of the first one; it ends when the rest cannot be seen.
  */
 static double
 log_left(const CrmBgbbModel *model, double x, double t_x, double terms, double *gradient)
@@ -139,9 +140,9 @@ crm_bgbb_total(CrmCtx *ctx, const CrmBgbbData *data, const CrmBgbbModel *model,
 				break;
 			work = 0.0;
 		}
-		crm_sum_add(&total, data->weight[i] * crm_bgbb_log_likelihood(model, data->x[i],
-																	  data->t_x[i], data->n[i],
-																	  row));
+		crm_sum_add(&total,
+					data->weight[i] *
+						crm_bgbb_log_likelihood(model, data->x[i], data->t_x[i], data->n[i], row));
 		for (int k = 0; k < CRM_BGBB_PARAMETERS; k++)
 			crm_sum_add(&slope[k], data->weight[i] * row[k]);
 	}
@@ -159,8 +160,7 @@ crm_bgbb_p_alive(const CrmBgbbModel *model, double x, double t_x, double n)
 
 	if (t_x == n)
 		return stay;
-	return stay /
-		   (1.0 + exp(log_left(model, x, t_x, n - t_x, NULL) - log_active(model, x, n)));
+	return stay / (1.0 + exp(log_left(model, x, t_x, n - t_x, NULL) - log_active(model, x, n)));
 }
 
 /*
@@ -273,8 +273,9 @@ crm_bgbb_fit(CrmCtx *ctx, const CrmBgbbData *data, double penalty, CrmFit *fit)
 	Totals totals = add_up(data);
 	double rate = fmin(fmax(totals.orders / totals.opportunities, 1e-5), 0.99);
 	double long_life = 0.1 * totals.opportunities / totals.customers + 1.0;
-	const double starts[] = {rate, 1.0 - rate, 0.5, 2.0, 4.0 * rate, 2.0 * (1.0 - rate),
-							 0.3, long_life, 20.0 * rate, 10.0 * (1.0 - rate), 1.0, 10.0};
+	const double starts[] = {rate,        1.0 - rate,          0.5, 2.0,
+							 4.0 * rate,  2.0 * (1.0 - rate),  0.3, long_life,
+							 20.0 * rate, 10.0 * (1.0 - rate), 1.0, 10.0};
 	Search search = {ctx, data, totals.customers};
 	CrmLikelihood likelihood = {.n = CRM_BGBB_PARAMETERS,
 								.n_candidates = 3,

@@ -48,8 +48,7 @@ extern double crm_bgbb_log_likelihood(const CrmBgbbModel *model, double x, doubl
 									  double gradient[CRM_BGBB_PARAMETERS]);
 extern double crm_bgbb_total(CrmCtx *ctx, const CrmBgbbData *data, const CrmBgbbModel *model,
 							 double gradient[CRM_BGBB_PARAMETERS]);
-extern CrmStatus crm_bgbb_fit(CrmCtx *ctx, const CrmBgbbData *data, double penalty,
-							  CrmFit *fit);
+extern CrmStatus crm_bgbb_fit(CrmCtx *ctx, const CrmBgbbData *data, double penalty, CrmFit *fit);
 extern double crm_bgbb_p_alive(const CrmBgbbModel *model, double x, double t_x, double n);
 extern double crm_bgbb_orders_if_alive(const CrmBgbbModel *model, double x, double n,
 									   double horizon, double discount);

@@ -10,11 +10,11 @@
 #include "kernel/bgnbd.h"
 #include "kernel/paretonbd.h"
 
-#define SLOTS     32768 /* of the cache, a power of two */
-#define STEP      1e-4  /* of the differences, on logarithms */
-#define FINE  0.5 /* of ln(1 + s / c) in a panel of Gauss-Legendre's 8 nodes, for values */
-#define ROUGH 2.0 /* the same for their derivatives by parameters */
-#define NODES 4   /* of each half of a panel */
+#define SLOTS      32768 /* of the cache, a power of two */
+#define STEP       1e-4  /* of the differences, on logarithms */
+#define FINE       0.5   /* of ln(1 + s / c) in a panel of Gauss-Legendre's 8 nodes, for values */
+#define ROUGH      2.0   /* the same for their derivatives by parameters */
+#define NODES      4     /* of each half of a panel */
 #define VARIATIONS (2 * CRM_CLV_PARAMETERS)
 
 /* Gauss-Legendre on [-1, 1]: the positive nodes of 8 and their weights (DLMF 3.5). */
@@ -36,7 +36,7 @@ struct CrmClvScorer
 	CrmClvModel model;
 	CrmClvParam param;
 	double z;
-	bool is_known;                               /* the uncertainty of the orders' parameters */
+	bool is_known;                                 /* the uncertainty of the orders' parameters */
 	double varied[VARIATIONS][CRM_CLV_PARAMETERS]; /* parameters */
 	Slot slot[SLOTS];
 };
@@ -110,14 +110,13 @@ expected_if_alive(CrmClvKind kind, const double *theta, double x, double t, doub
 	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
 	CrmParetonbd paretonbd = as_paretonbd(theta);
 
-	return kind == CRM_CLV_PARETONBD
-			   ? crm_paretonbd_expected_if_alive(&paretonbd, x, t, horizon)
-			   : crm_bgnbd_expected_if_alive(&bgnbd, x, t, horizon);
+	return kind == CRM_CLV_PARETONBD ? crm_paretonbd_expected_if_alive(&paretonbd, x, t, horizon)
+									 : crm_bgnbd_expected_if_alive(&bgnbd, x, t, horizon);
 }
 
 /*
- * Give e^(-d h) E[Y(h)] + d integral over (0, h) of e^(-d s) E[Y(s)] ds of a customer who is active,
- * by panels in ln(1 + s / c), c near T, in which E[Y] is smooth from its first days to decades.
+ * Give e^(-d h) E[Y(h)] + d integral over (0, h) of e^(-d s) E[Y(s)] ds of a customer who is
+ * active, by panels in ln(1 + s / c), c near T, in which E[Y] is smooth from its first days to decades.
  */
 static double
 discounted_if_alive(CrmClvKind kind, const double *theta, double x, double t, double horizon,
@@ -236,8 +235,8 @@ crm_clv_end(CrmCtx *ctx, CrmClvScorer *scorer)
 static const Slot *
 find_slot(CrmClvScorer *scorer, double x, double t)
 {
-	uint64_t hash = ((uint64_t) x * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t) t) *
-					UINT64_C(0xBF58476D1CE4E5B9);
+	uint64_t hash =
+		((uint64_t) x * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t) t) * UINT64_C(0xBF58476D1CE4E5B9);
 	Slot *slot = &scorer->slot[(hash >> 40) & (SLOTS - 1)];
 	const CrmClvParam *param = &scorer->param;
 	CrmClvKind kind = scorer->model.kind;
@@ -249,14 +248,13 @@ find_slot(CrmClvScorer *scorer, double x, double t)
 	slot->x = x;
 	slot->t = t;
 	slot->orders = orders_if_alive(kind, theta, x, t, param->horizon, 0.0, FINE);
-	slot->discounted =
-		orders_if_alive(kind, theta, x, t, param->horizon, param->discount, FINE);
+	slot->discounted = orders_if_alive(kind, theta, x, t, param->horizon, param->discount, FINE);
 	slot->residual = param->discount > 0.0
 						 ? orders_if_alive(kind, theta, x, t, INFINITY, param->discount, FINE)
 						 : NAN;
 	for (int i = 0; i < 2 * n && scorer->is_known; i++)
-		slot->log_varied[i] = log(orders_if_alive(kind, scorer->varied[i], x, t, param->horizon,
-												  param->discount, ROUGH));
+		slot->log_varied[i] = log(
+			orders_if_alive(kind, scorer->varied[i], x, t, param->horizon, param->discount, ROUGH));
 	return slot;
 }
 
@@ -289,9 +287,9 @@ orders_variance(const CrmClvScorer *scorer, const CrmClvCustomer *customer, cons
 		for (int i = 0; i < 2; i++)
 			alive[i] = crm_clv_p_alive(kind, scorer->varied[2 * k + i], customer->x, customer->t_x,
 									   customer->t);
-		gradient[k] = (log(alive[0] / alive[1]) + slot->log_varied[2 * k] -
-					   slot->log_varied[2 * k + 1]) /
-					  (2.0 * STEP);
+		gradient[k] =
+			(log(alive[0] / alive[1]) + slot->log_varied[2 * k] - slot->log_varied[2 * k + 1]) /
+			(2.0 * STEP);
 	}
 	return quadratic(gradient, scorer->model.covariance, n);
 }
@@ -326,8 +324,9 @@ score_by_formula(const CrmClvScorer *scorer, const CrmClvCustomer *customer, Crm
 {
 	const CrmClvParam *param = &scorer->param;
 	double rate = customer->t > 0.0 ? customer->x / customer->t : 0.0;
-	double span = param->discount > 0.0 ? -expm1(-param->discount * param->horizon) / param->discount
-										: param->horizon;
+	double span = param->discount > 0.0
+					  ? -expm1(-param->discount * param->horizon) / param->discount
+					  : param->horizon;
 
 	value->expected_orders = rate * param->horizon;
 	value->p_any_order = -expm1(-value->expected_orders);

@@ -50,8 +50,8 @@ typedef struct CrmClvModel
 	double covariance[CRM_CLV_PARAMETERS * CRM_CLV_PARAMETERS]; /* of ln theta; NaN: not known */
 	CrmClvSpend spend;
 	double spend_theta[CRM_CLV_SPEND_PARAMETERS]; /* p, q, v */
-	double spend_covariance[CRM_CLV_SPEND_PARAMETERS * CRM_CLV_SPEND_PARAMETERS]; /* of ln p,
-																				   * ln(q - 1), ln v */
+	/* of ln p, ln(q - 1), ln v */
+	double spend_covariance[CRM_CLV_SPEND_PARAMETERS * CRM_CLV_SPEND_PARAMETERS];
 	double mean_value; /* of an order of anybody: where a customer's own is of no use */
 } CrmClvModel;
 

@@ -138,8 +138,8 @@ hold_out(CrmCtx *ctx, const CrmBtyd *customers, const CrmClvFitParam *param, Crm
 
 		status = fit_kind(ctx, fit->candidate[i], &seen, param->penalty, &half);
 		if (status == CRM_OK)
-			status = likelihood_of(ctx, fit->candidate[i], &unseen, half.parameter,
-								   &fit->holdout[i]);
+			status =
+				likelihood_of(ctx, fit->candidate[i], &unseen, half.parameter, &fit->holdout[i]);
 	}
 	crm_btyd_free(ctx, &unseen);
 	crm_btyd_free(ctx, &seen);
@@ -255,9 +255,9 @@ mean_value(const CrmClvSpendData *data)
 }
 
 /*
- * Put a model of spend into *model. Gamma-Gamma is fitted to the customers whose repeat transactions
- * have a mean above zero; with fewer than three of them the customers' own means serve instead. *fit
- * takes how that went; its n is 0 without a fit.
+ * Put a model of spend into *model. Gamma-Gamma is fitted to the customers whose repeat
+ * transactions have a mean above zero; with fewer than three of them the customers' own means serve
+ * instead. *fit takes how that went; its n is 0 without a fit.
  */
 CrmStatus
 crm_clv_fit_spend(CrmCtx *ctx, const CrmClvSpendData *data, CrmClvSpend spend, CrmClvModel *model,

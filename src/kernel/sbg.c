@@ -147,8 +147,8 @@ loss(void *data, const double *theta, double *gradient)
 }
 
 /*
- * Estimate alpha and beta from data that crm_sbg_check has passed. CRM_OK with a fit, whose total is
- * the number of renewals met, or what crm_likelihood_fit says; CRM_DOMAIN where nobody met one.
+ * Estimate alpha and beta from data that crm_sbg_check has passed. CRM_OK with a fit, whose total
+ * is the number of renewals met, or what crm_likelihood_fit says; CRM_DOMAIN where nobody met one.
  */
 CrmStatus
 crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty, CrmFit *fit)

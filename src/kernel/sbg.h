@@ -4,7 +4,7 @@
  *     churn chance of a customer   theta ~ Beta(alpha, beta), the same at each renewal
  *     P(T = t)  = B(alpha + 1, beta + t - 1) / B(alpha, beta)      lost at renewal t = 1, 2, ...
  *     S(t)      = B(alpha, beta + t) / B(alpha, beta)              renewed t times
- *     r(t)      = (beta + t - 1) / (alpha + beta + t - 1)          renews at t, having renewed t - 1
+ *     r(t)      = (beta + t - 1) / (alpha + beta + t - 1)        renews at t, having done so before
  *
  * Fader and Hardie 2007, doi 10.1002/dir.20074; residual lifetime: Fader and Hardie 2010,
  * doi 10.1287/mksc.1090.0518. Since P(T = t) = S(t - 1) (1 - r(t)), the likelihood of any mixture
@@ -44,8 +44,7 @@ extern void crm_sbg_count(const double *renewals, const double *gone, size_t n, 
 						  double *renewed, double *lost);
 extern double crm_sbg_log_likelihood(const CrmSbgData *data, const CrmSbgModel *model,
 									 double gradient[CRM_SBG_PARAMETERS]);
-extern CrmStatus crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty,
-							 CrmFit *fit);
+extern CrmStatus crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty, CrmFit *fit);
 extern double crm_sbg_retention(const CrmSbgModel *model, double renewal);
 extern double crm_sbg_survival(const CrmSbgModel *model, double from, double renewals);
 extern double crm_sbg_renewals(const CrmSbgModel *model, double from, double horizon,

@@ -232,8 +232,7 @@ crm_orders_read(const CrmOrdersRequest *request, CrmRun *run)
 	collation = TupleDescAttr(probe.columns, 0)->attcollation;
 	typed = typed_rows(select, cast);
 	if (!(request->features & (CRM_CUSTOMERS_FIRST | CRM_CUSTOMERS_PERIODS)) &&
-		(crm_road == CRM_ROAD_GROUP ||
-		 (crm_road == CRM_ROAD_AUTO && crm_source_is_remote(&probe))))
+		(crm_road == CRM_ROAD_GROUP || (crm_road == CRM_ROAD_AUTO && crm_source_is_remote(&probe))))
 	{
 		run->road = "group";
 		state = read_by_group(request, typed, key_type, keep);

@@ -30,9 +30,8 @@ typedef struct CrmOrdersRequest
 	TimestampTz as_of;
 	const Interval *period; /* NULL: each order counts */
 	CrmRefunds refunds;
-	int features; /* CRM_CUSTOMERS_MOMENTS and CRM_CUSTOMERS_FIRST when wanted, and
-				   * CRM_CUSTOMERS_PERIODS when the periods themselves are; how many there are follows
-				   * from period */
+	/* CRM_CUSTOMERS_MOMENTS, _FIRST and _PERIODS when wanted; how many periods follows from period */
+	int features;
 } CrmOrdersRequest;
 
 /* The customers, in a memory context of their own. */

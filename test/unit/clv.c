@@ -54,9 +54,11 @@ static void
 test_discounting(void)
 {
 	const CrmClvParam param = {365.0, 0.00026, 1.0, 0.9};
-	static const CrmClvCustomer customers[] = {
-		{0, 0, 272, NAN, 20}, {2, 213, 272, 22.35, 25}, {40, 3, 5, 10, 10}, {1, 12, 2000, 5, 5},
-		{0, 0, 0, NAN, 9}};
+	static const CrmClvCustomer customers[] = {{0, 0, 272, NAN, 20},
+											   {2, 213, 272, 22.35, 25},
+											   {40, 3, 5, 10, 10},
+											   {1, 12, 2000, 5, 5},
+											   {0, 0, 0, NAN, 9}};
 
 	for (size_t i = 0; i < sizeof customers / sizeof *customers; i++)
 	{
@@ -74,9 +76,8 @@ test_discounting(void)
 		is_close(value.residual,
 				 z * crm_bgnbd_discounted_orders(&parameter, c.x, c.t_x, c.t, INFINITY, 0.00026),
 				 1e-8, "BG/NBD: residual");
-		is_close(value.expected_orders,
-				 crm_bgnbd_expected_orders(&parameter, c.x, c.t_x, c.t, 365), 1e-12,
-				 "BG/NBD: orders");
+		is_close(value.expected_orders, crm_bgnbd_expected_orders(&parameter, c.x, c.t_x, c.t, 365),
+				 1e-12, "BG/NBD: orders");
 		ok(value.low > 0 && value.low < value.clv && value.high > value.clv, "an interval");
 		ok(value.p_any_order > 0 && value.p_any_order <= value.p_alive, "order only if alive");
 	}

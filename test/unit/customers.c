@@ -289,9 +289,13 @@ static void
 test_splits(void)
 {
 	static const char *const kinds[] = {"int64", "uuid", "bytes"};
-	static const char *const with[] = {"", " with moments", " with periods",
-									   " with moments and periods", " with first",
-									   " with moments and first", " with periods and first",
+	static const char *const with[] = {"",
+									   " with moments",
+									   " with periods",
+									   " with moments and periods",
+									   " with first",
+									   " with moments and first",
+									   " with periods and first",
 									   " with all"};
 
 	for (int k = CRM_KEY_INT64; k <= CRM_KEY_BYTES; k++)

@@ -4,8 +4,8 @@
  * Packed form, for the way from a worker to the leader on one machine (native byte order): the
  * CrmRowCount, a header of numbers, then for each row the key, last, the
  * high part of the sum, twice the count (plus one when the low part of the sum is not zero and
- * follows) as a varint, the moments and the first transaction if kept, and the periods if kept as a count and ascending
- * differences in varints.
+ * follows) as a varint, the moments and the first transaction if kept, and the periods if kept as a
+ * count and ascending differences in varints.
  */
 #include "kernel/base/customers.h"
 
@@ -169,8 +169,8 @@ crm_customers_flush(CrmCustomers *customers)
 
 /*
  * Put a customer whose orders somebody else has summed up already, as the GROUP BY road does; each
- * key comes once, and no CRM_CUSTOMERS_FIRST is asked for. After this the rows' count is that of transactions, as after
- * crm_customers_finish.
+ * key comes once, and no CRM_CUSTOMERS_FIRST is asked for. After this the rows' count is that of
+ * transactions, as after crm_customers_finish.
  */
 CrmStatus
 crm_customers_put(CrmCustomers *customers, const CrmKey *key, const CrmSummary *summary,
@@ -498,8 +498,7 @@ crm_customers_merge(CrmCustomers *customers, const CrmCustomers *other)
 				const CrmPeriods *block =
 					*periods_slot(other, crm_table_row(&other->table, done + i));
 
-				for (uint32_t j = 0; block != NULL && j < block->used && status == CRM_OK;
-					 j++)
+				for (uint32_t j = 0; block != NULL && j < block->used && status == CRM_OK; j++)
 					status = crm_periods_add(&customers->pool, periods_slot(customers, row[i]),
 											 block->period[j]);
 			}

@@ -5,8 +5,8 @@
  * CrmPeriods*. The same orders in any sequence and any split give the same counts, times and
  * transactions, and sums that round to the same double (base/sum.h).
  *
- * With CRM_CUSTOMERS_FIRST a refund (an amount below zero) is subtracted from the sum and is no order
- * otherwise; a customer with refunds only has a row whose count is 0.
+ * With CRM_CUSTOMERS_FIRST a refund (an amount below zero) is subtracted from the sum and is no
+ * order otherwise; a customer with refunds only has a row whose count is 0.
  *
  * A transaction is all orders of one customer in one period; how many there are is the size of its
  * set of periods (base/periods.h).

@@ -116,7 +116,7 @@ expected_if_alive(CrmClvKind kind, const double *theta, double x, double t, doub
 
 /*
  * Give e^(-d h) E[Y(h)] + d integral over (0, h) of e^(-d s) E[Y(s)] ds of a customer who is
- * active, by panels in ln(1 + s / c), c near T, in which E[Y] is smooth from its first days to decades.
+ * active, by panels in ln(1 + s / c), c near T, in which E[Y] is smooth from its first days on.
  */
 static double
 discounted_if_alive(CrmClvKind kind, const double *theta, double x, double t, double horizon,

@@ -30,7 +30,7 @@ typedef struct CrmOrdersRequest
 	TimestampTz as_of;
 	const Interval *period; /* NULL: each order counts */
 	CrmRefunds refunds;
-	/* CRM_CUSTOMERS_MOMENTS, _FIRST and _PERIODS when wanted; how many periods follows from period */
+	/* CRM_CUSTOMERS_MOMENTS, _FIRST, _PERIODS when wanted; how many periods is told with period */
 	int features;
 } CrmOrdersRequest;
 

@@ -9,10 +9,10 @@
  *     k = (1 - 4 V) / (8 V),  V the mean of (M - 1/2)^2
  *
  * Wheat and Morrison 1990, doi 10.2307/3172552. k = 1 is the exponential timing that BG/NBD,
- * MBG/NBD and Pareto/NBD assume; above 1 orders come more regularly, as a clock at infinity; below 1
- * in bursts. A customer counts once, with the mean over all its overlapping pairs, so that those with
- * many orders do not decide alone; the standard error is of the spread between customers, by the
- * delta method.
+ * MBG/NBD and Pareto/NBD assume; above 1 orders come more regularly, as a clock at infinity; below
+ * 1 in bursts. A customer counts once, with the mean over all its overlapping pairs, so that those
+ * with many orders do not decide alone; the standard error is of the spread between customers, by
+ * the delta method.
  *
  * Times are counted in whole periods, at least 1 each; where a typical time is a period or two,
  * that alone makes them look regular, so periods must be short beside them. Not handled:

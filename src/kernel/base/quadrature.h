@@ -24,6 +24,11 @@
 
 #define CRM_QUADRATURE_NODES 256 /* that crm_peak_nodes gives at most */
 
+#define CRM_GAUSS            12 /* nodes of the rule for smooth functions on a short interval */
+
+extern const double crm_gauss_node[CRM_GAUSS];
+extern const double crm_gauss_weight[CRM_GAUSS];
+
 /* Give f(w), the log of the weight; NaN counts as -Infinity. */
 typedef double (*CrmLogWeight)(const void *user, double w);
 

@@ -1,6 +1,6 @@
 /*
  * special.c: digamma, trigamma, differences of ln Gamma, the beta function and its distribution;
- * see special.h. Gauss's function is in hyp2f1.c.
+ * see special.h.
  *
  * Stirling's series is used from x = 10 on, where seven terms reach the last digit; smaller x climb
  * there by the recurrence.

@@ -1,16 +1,14 @@
 /*
- * special.h: functions of the gamma family and Gauss's hypergeometric function, for likelihoods
- * that live in log space.
+ * special.h: functions of the gamma family, for likelihoods that live in log space.
  *
  *     digamma(x) = d/dx ln Gamma(x),   trigamma(x) = d/dx digamma(x)
  *     B(a, b) = Gamma(a) Gamma(b) / Gamma(a + b)
- *     F(a, b; c; z) = sum_k (a)_k (b)_k / (c)_k z^k / k!,  continued analytically to z < 1
  *
  * Recurrences, Stirling's series and its derivatives: NIST Digital Library of Mathematical
- * Functions 5.5, 5.11; incomplete beta 8.17; hypergeometric 15.2, 15.6, 15.8, 15.10, dlmf.nist.gov.
+ * Functions 5.5, 5.11; incomplete beta 8.17, dlmf.nist.gov.
  *
  * Invariants: nothing is allocated or kept. A CrmValue holds a value and a bound of its absolute
- * error, rounding and truncation included. Not handled: complex arguments, z >= 1.
+ * error, rounding and truncation included. Not handled: complex arguments.
  */
 #ifndef CRM_KERNEL_SPECIAL_H
 #define CRM_KERNEL_SPECIAL_H
@@ -33,8 +31,5 @@ extern double crm_log_sum_exp(double a, double b);
 extern double crm_log1p_exp(double x);
 extern double crm_log1m_exp(double x);
 extern double crm_log_beta_cdf(double a, double b, double x, double y);
-
-extern CrmStatus crm_hyp2f1(double a, double b, double c, double z, CrmValue *result);
-extern CrmStatus crm_log_hyp2f1(double a, double b, double c, double z, CrmValue *result);
 
 #endif

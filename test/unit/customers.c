@@ -221,7 +221,7 @@ is_expected(const CrmCustomers *customers)
 			CrmPeriods *set;
 
 			memcpy(&set, (const char *) orders + customers->periods_at, sizeof set);
-			for (uint32_t k = 0; k < set->used; k++)
+			for (uint32_t k = 0; set != NULL && k < set->used; k++)
 				for (int p = 0; p < PERIODS; p++)
 					if (set->period[k] == far_period(p))
 						got.periods |= (int64_t) (UINT64_C(1) << p);

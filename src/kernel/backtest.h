@@ -4,9 +4,9 @@
  *     error e_i = predicted_i - actual_i
  *     mae = mean |e_i|, rmse = sqrt(mean e_i^2), bias = mean e_i
  *     rank correlation: Pearson's of the ranks, equal values sharing their mean rank (Spearman)
- *     top found: of the k = ceil(n / 10) with the largest actual, the share that is among the k with
- *     the largest predicted; where equal values straddle the edge of either, each of them is in by
- *     the share of them that fits
+ *     top found: of the k = ceil(n / 10) with the largest actual, the share that is among the k
+ *     with the largest predicted; where equal values straddle the edge of either, each of them is
+ *     in by the share of them that fits
  *
  * Sums are compensated (base/sum.h) and ties are shared, so that the order of rows does not matter.
  */

@@ -11,6 +11,7 @@
 #include "kernel/paretonbd.h"
 
 #define SLOTS      32768 /* of the cache, a power of two */
+#define PROBES     8     /* slots that a pair may be in */
 #define STEP       1e-4  /* of the differences, on logarithms */
 #define FINE       0.5   /* of ln(1 + s / c) in a panel of Gauss-Legendre's 8 nodes, for values */
 #define ROUGH      2.0   /* the same for their derivatives by parameters */
@@ -237,14 +238,25 @@ find_slot(CrmClvScorer *scorer, double x, double t)
 {
 	uint64_t hash =
 		((uint64_t) x * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t) t) * UINT64_C(0xBF58476D1CE4E5B9);
-	Slot *slot = &scorer->slot[(hash >> 40) & (SLOTS - 1)];
+	Slot *slot = scorer->slot + ((hash >> 40) & (SLOTS - 1));
 	const CrmClvParam *param = &scorer->param;
 	CrmClvKind kind = scorer->model.kind;
 	const double *theta = scorer->model.theta;
 	int n = crm_clv_parameters(kind, NULL);
 
-	if (slot->x >= x && slot->x <= x && slot->t >= t && slot->t <= t)
-		return slot;
+	/* the slot itself or one of the next ones; when all are taken by others, the first one goes */
+	for (int i = 0; i < PROBES; i++)
+	{
+		Slot *next = scorer->slot + (((hash >> 40) + (uint64_t) i) & (SLOTS - 1));
+
+		if (next->x >= x && next->x <= x && next->t >= t && next->t <= t)
+			return next;
+		if (next->x < 0.0)
+		{
+			slot = next;
+			break;
+		}
+	}
 	slot->x = x;
 	slot->t = t;
 	slot->orders = orders_if_alive(kind, theta, x, t, param->horizon, 0.0, FINE);

@@ -41,7 +41,7 @@ crm_bgnbd_defaults(CrmBgnbdParam *param)
 	*param = (CrmBgnbdParam){.modified = false, .penalty = 0.0};
 }
 
-/* Say why a parameter of a fit is refused, in the words of an error message; NULL when it is not. */
+/* Say why a parameter of a fit is refused, in words for a user; NULL when it is not. */
 const char *
 crm_bgnbd_check(const CrmBgnbdParam *param)
 {
@@ -130,7 +130,7 @@ add_rows(const Task *task, const CrmBgnbd *at, size_t first, size_t last, Sums *
 	}
 }
 
-/* Give the log-likelihood of all rows, and in gradient, if not NULL, its derivatives by the logs. */
+/* Give the log-likelihood of all rows, and in gradient, if any, its derivatives by logs. */
 static double
 log_likelihood(const Task *task, const CrmBgnbd *at, double *gradient)
 {

@@ -36,7 +36,7 @@ crm_gammagamma_defaults(CrmGammaGammaParam *param)
 	*param = (CrmGammaGammaParam){.penalty = 0.0};
 }
 
-/* Say why a parameter of a fit is refused, in the words of an error message; NULL when it is not. */
+/* Say why a parameter of a fit is refused, in words for a user; NULL when it is not. */
 const char *
 crm_gammagamma_check(const CrmGammaGammaParam *param)
 {

@@ -3,7 +3,7 @@
  *
  *     z_j ~ Gamma(shape p, rate nu)    value of an order,    nu ~ Gamma(shape q, rate v)
  *
- *     L(x, m) = Gamma(p x + q) / (Gamma(p x) Gamma(q)) v^q m^(p x - 1) x^(p x) / (v + x m)^(p x + q)
+ *     L(x, m) = v^q m^(p x - 1) x^(p x) (v + x m)^-(p x + q) / B(p x, q)
  *     E[Z | x, m] = p (v + x m) / (p x + q - 1)
  *
  * x orders had the mean value m (Fader, Hardie and Lee 2005, doi 10.1509/jmkr.2005.42.4.415; Fader

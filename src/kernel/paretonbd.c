@@ -31,7 +31,7 @@ crm_paretonbd_defaults(CrmParetonbdParam *param)
 	*param = (CrmParetonbdParam){.penalty = 0.0};
 }
 
-/* Say why a parameter of a fit is refused, in the words of an error message; NULL when it is not. */
+/* Say why a parameter of a fit is refused, in words for a user; NULL when it is not. */
 const char *
 crm_paretonbd_check(const CrmParetonbdParam *param)
 {
@@ -107,7 +107,7 @@ add_row(const Task *task, const CrmParetonbd *at, size_t i, CrmSum *sums)
 									 p * (at->s + 1.0) * means.inverse_beta));
 }
 
-/* Give the log-likelihood of all rows, and in gradient, if not NULL, its derivatives by the logs. */
+/* Give the log-likelihood of all rows, and in gradient, if any, its derivatives by logs. */
 static double
 log_likelihood(const Task *task, const CrmParetonbd *at, double *gradient)
 {

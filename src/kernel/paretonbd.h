@@ -8,7 +8,7 @@
  *     L(x, t_x, T) = Gamma(r + x) alpha^r beta^s / Gamma(r) {(alpha + T)^-(r + x) (beta + T)^-s
  *                    + s integral from t_x to T of (alpha + y)^-(r + x) (beta + y)^-(s + 1) dy}
  *
- * The integral is what is usually written as the difference of two Gauss functions (Fader and Hardie
+ * The integral is usually written as the difference of two Gauss functions (Fader and Hardie
  * 2005, note 009 at brucehardie.com), which cancels and overflows; as it stands every term is
  * positive, and it is taken in log space, so any x and T do. P(alive) is the first term over both.
  * A customer who is alive has lambda ~ Gamma(r + x, alpha + T) and mu ~ Gamma(s, beta + T):

@@ -3,7 +3,7 @@
  *
  *     I = integral from y0 to y1 of (alpha + y)^-A (beta + y)^-B e^(-rate (y - y0)) dy
  *
- * With y = y0 + M (e^v - 1), M = min(alpha, beta) + y0, the log of the integrand is concave in v and
+ * With y = y0 + M (e^v - 1), M = min(alpha, beta) + y0, the integrand is log-concave in v and
  * analytic within pi of the line; panels of Gauss's rule are cut so short that it changes by a few
  * units in each, and the walk ends where it has fallen by e^-45 (base/quadrature.h). Relative error
  * about 1e-13 and that of rounding, A + B units in the last place.

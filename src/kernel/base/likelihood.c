@@ -82,7 +82,7 @@ estimate_errors(CrmCtx *ctx, const CrmLikelihood *likelihood, const double *thet
 }
 
 /*
- * Fit; the caller's fit takes the best point whatever its status. CRM_OK also for a fit that has not
+ * Fit; fit takes the best point whatever its status. CRM_OK also for one that has not
  * converged, which fit->status tells; CRM_ABORTED by the poll; CRM_NO_MEMORY; CRM_DOMAIN: no
  * candidate, or bounds that are none.
  */

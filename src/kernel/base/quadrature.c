@@ -9,7 +9,7 @@
 #define DEPTH       75.0 /* f falls by that much to the ends */
 #define FIRST_NODES 32
 #define MOST_NODES  16384
-#define ENOUGH      1e-6 /* relative change that ends refining: the next is its square at most */
+#define ENOUGH      1e-11 /* relative change that ends refining */
 #define FAR         1e15
 
 /* The rule of Gauss and Legendre on [0, 1]: zeros of P_12, computed with 40 digits. */
@@ -183,7 +183,7 @@ refine(CrmLogWeight f, CrmTerm g, const void *user, const CrmPeak *peak, double 
 	}
 	*integral = sum * (peak->high - peak->low) * peak->scale;
 	mean->value = g != NULL ? sum_g / sum : 1.0;
-	mean->error = fabs(mean->value) * (change * fmin(change * 10.0, 1.0) + 16.0 * DBL_EPSILON);
+	mean->error = fabs(mean->value) * (change + 16.0 * DBL_EPSILON);
 }
 
 /* Give ln I and a bound of its error, that of rounding in f included. */

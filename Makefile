@@ -93,7 +93,10 @@ bench: ## the benchmarks (installs what is missing)
 	@test/bench/records
 	@test/bench/views
 	@test/bench/kmeans
-	@test/bench/kmeans_kernel
+	@test/bench/itemset_kernel
+	@test/bench/itemsets
+	@test/bench/rules
+	@test/bench/sequences
 
 help: ## this list
 	@echo "all, install, installcheck, uninstall, clean: as in every PGXS extension; for another server add"

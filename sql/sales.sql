@@ -289,7 +289,8 @@ UNION ALL
 SELECT r.customer_id, r.returned_at, OPERATOR(pg_catalog.-) r.base_amount, r.sales_order_id
 FROM crm.sales_return r
 WHERE r.amount OPERATOR(pg_catalog.>) 0$sql$,
-		$sql$SELECT i.sales_order_id AS basket_id, p.sku AS item_id, i.amount OPERATOR(pg_catalog.*) coalesce(o.exchange_rate, 1) AS amount
+		$sql$SELECT i.sales_order_id AS basket_id, p.sku AS item_id, i.amount OPERATOR(pg_catalog.*) coalesce(o.exchange_rate, 1) AS amount,
+	o.customer_id, o.ordered_at
 FROM crm.sales_order_item i
 JOIN crm.sales_order o ON o.customer_id OPERATOR(pg_catalog.=) i.customer_id AND o.sales_order_id OPERATOR(pg_catalog.=) i.sales_order_id
 JOIN crm.product p ON p.product_id OPERATOR(pg_catalog.=) i.product_id

@@ -157,7 +157,7 @@ REVOKE ALL ON FUNCTION crm._simulate_deals(bigint, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION crm._simulate_deals(bigint, timestamptz) TO @extowner@;
 
 -- The lines of the orders that do not come from a deal. South Coast (region 10) loves Cold brew (product 6); Dark espresso
--- (2) brings Oat drink (16) along. An order's spend is shared out among its lines, which gives quantities by weight.
+-- (2) brings Oat drink (16) along, House espresso and Breakfast blend (1 and 4) together Milk powder (18). An order's spend is shared out among its lines, which gives quantities by weight.
 CREATE FUNCTION crm._simulate_lines(draws bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
 AS $$
@@ -192,6 +192,10 @@ BEGIN
 			UNION ALL
 			SELECT d.customer_id, d.number, 9, d.spend, 0.25, 16 FROM drawn d
 			WHERE d.product_id = 2 AND (hashint8extended(d.customer_id * 4096 + d.number, draws + 476) & m) / n < 0.6
+			UNION ALL
+			SELECT d.customer_id, d.number, 8, min(d.spend), 0.25, 18 FROM drawn d
+			WHERE d.product_id IN (1, 4) AND (hashint8extended(d.customer_id * 4096 + d.number, draws + 477) & m) / n < 0.5
+			GROUP BY d.customer_id, d.number HAVING count(DISTINCT d.product_id) = 2
 		) d
 		ORDER BY d.customer_id, d.number, d.product_id, d.slot
 	)

@@ -48,7 +48,8 @@ crm_run_end(CrmRun *run)
 		StringInfoData reasons;
 
 		initStringInfo(&reasons);
-		add_reason(&reasons, rows->null_key, "without customer_id");
+		add_reason(&reasons, rows->null_key,
+				   psprintf("without %s", run->key != NULL ? run->key : "customer_id"));
 		add_reason(&reasons, rows->null_value, psprintf("with a null %s", value));
 		add_reason(&reasons, rows->non_finite, psprintf("with a %s that is not finite", value));
 		add_reason(&reasons, rows->after_as_of, "after as_of");
@@ -56,7 +57,7 @@ crm_run_end(CrmRun *run)
 		ereport(NOTICE,
 				errmsg("%s skipped %lld of %lld rows", run->function,
 					   (long long) (rows->read - rows->used), (long long) rows->read),
-				errdetail("%s.", reasons.data));
+				reasons.len > 0 ? errdetail("%s.", reasons.data) : 0);
 		pfree(reasons.data);
 	}
 }

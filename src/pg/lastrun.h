@@ -15,6 +15,7 @@ typedef struct CrmRun
 {
 	char function[NAMEDATALEN];
 	const char *road;  /* a constant, or NULL */
+	const char *key;   /* that a row must have, a constant; NULL: "customer_id" */
 	const char *value; /* what a row must have, in words and a constant; NULL: "time or amount" */
 	CrmRowCount rows;
 	double milliseconds;

@@ -34,6 +34,12 @@ const CrmContract crm_contract_orders = {
 const CrmContract crm_contract_baskets = {"baskets", "basket_id, item_id", "q.basket_id, q.item_id",
 										  NULL};
 
+const CrmContract crm_contract_customer_baskets = {"baskets", "customer_id, basket_id, item_id",
+												   NULL, NULL};
+
+const CrmContract crm_contract_dated_baskets = {
+	"baskets", "customer_id, ordered_at (castable to timestamptz), basket_id, item_id", NULL, NULL};
+
 const CrmContract crm_contract_events = {
 	"events", "customer_id, occurred_at (castable to timestamptz), event (castable to text)",
 	"q.customer_id, q.occurred_at::pg_catalog.timestamptz, q.event::pg_catalog.text", NULL};
@@ -51,6 +57,14 @@ const CrmContract crm_contract_labels = {
 	"priority, label, value_low, value_high, activity_low, activity_high, recency_low, "
 	"recency_high",
 	NULL, "labels"};
+
+const CrmContract crm_contract_regression = {
+	"regression", "to be explained and those that explain it: numbers or booleans", NULL, NULL};
+
+const CrmContract crm_contract_subscriptions = {
+	"subscriptions",
+	"customer_id, started_at, ended_at (castable to timestamptz; a null end: still a customer)",
+	NULL, NULL};
 
 /* Begin to use sources; to be paired with crm_source_close. What is palloc'd in between goes with
  * it. */

@@ -26,10 +26,14 @@ typedef struct CrmContract
 
 extern const CrmContract crm_contract_orders;
 extern const CrmContract crm_contract_baskets;
+extern const CrmContract crm_contract_customer_baskets;
+extern const CrmContract crm_contract_dated_baskets;
 extern const CrmContract crm_contract_events;
 extern const CrmContract crm_contract_rules;
 extern const CrmContract crm_contract_features;
 extern const CrmContract crm_contract_labels;
+extern const CrmContract crm_contract_regression;
+extern const CrmContract crm_contract_subscriptions;
 
 /* A prepared query over a source; it lives until crm_source_close. */
 typedef struct CrmQuery

@@ -190,7 +190,7 @@ SELECT is_empty($$SELECT relation FROM declared WHERE class = 'masked' AND relat
 CREATE TEMPORARY TABLE declared_function (name text PRIMARY KEY, level text);
 INSERT INTO declared_function SELECT unnest('{clv, clv_fit, clv_summary, clv_backtest, clv_calibration, regularity, bgnbd_p_alive, bgnbd_expected_orders, bgnbd_pmf, mbgnbd_p_alive, mbgnbd_expected_orders, mbgnbd_pmf,
 	paretonbd_p_alive, paretonbd_expected_orders, paretonbd_pmf, bgbb_p_alive, bgbb_expected_orders, bgbb_pmf, gamma_gamma_expected_value, sbg_retention, sbg_survival, sbg_expected_renewals}'::text[]), 'everybody';
-INSERT INTO declared_function SELECT unnest('{rfm, rfm_segments, rfm_thresholds, rfm_rules, rfm_segment, kmeans, kmeans_clusters, kmeans_select_k, kmeans_labels, kmeans_predict, nearest_centroid, last_run, simulate_orders, sources, timeline, find_customer, resolve_customer, resolve_customers,
+INSERT INTO declared_function SELECT unnest('{rfm, rfm_segments, rfm_thresholds, rfm_rules, rfm_segment, kmeans, kmeans_clusters, kmeans_select_k, kmeans_labels, kmeans_predict, nearest_centroid, sequential_patterns, sequence_rules, association_rules, rule_measures, frequent_itemsets, advise_support, cox_baseline, cox_fit, cox_predict, linear_fit, linear_predict, logistic_fit, logistic_predict, logrank, nelson_aalen, survival_curve, last_run, simulate_orders, sources, timeline, find_customer, resolve_customer, resolve_customers,
 	find_duplicates, survey_scores, due_reminders, segment_members, business_time, add_business_time, loyalty_balance, mask, period_number,
 	order_count, skipped_count, first_order_at, last_order_at, total_amount, mean_amount, stddev_amount}'::text[]), 'everybody';
 INSERT INTO declared_function SELECT unnest('{log_interaction, log_interactions, convert_lead, loyalty_earn, loyalty_redeem, _track_check_direction}'::text[]), 'agent';
@@ -198,6 +198,7 @@ INSERT INTO declared_function SELECT unnest('{campaign_add_segment, loyalty_expi
 	_owned_relations, _filter_customers, _transfer_check, _undo_transfer_rows, _row_key}'::text[]), 'manager';
 INSERT INTO declared_function SELECT unnest('{setup, migrate, uninstall, resync_sequences, maintain_partitions, prune_interactions, map_source, unmap_source, track, untrack, untrack_missing, tracking_status,
 	grant_access, revoke_access, merge_customers, unmerge_customers, simulate_crm}'::text[]), 'owner';
+INSERT INTO declared_function SELECT unnest('{recommend, recommend_backtest, recommend_customers, similar_items}'::text[]), 'everybody';
 CREATE TEMPORARY VIEW crm_function AS
 SELECT p.oid, p.proname::text AS name, p.prosrc, l.lanname, coalesce(d.level, CASE WHEN p.proname ~ '^_' THEN 'private' END) AS level,
 	EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0) AS is_public

@@ -112,6 +112,16 @@ FROM (SELECT customer_id, max(ordered_at) AS last_order_at FROM crm.sales_order 
 SELECT cmp_ok((SELECT avg(complained::int) FROM last_order WHERE is_silent), '>', 5 * (SELECT avg(complained::int) FROM last_order WHERE NOT is_silent), 'who fell silent complained before');
 SELECT cmp_ok((SELECT avg((EXISTS (SELECT FROM line m WHERE m.sales_order_id = l.sales_order_id AND m.product = 'Oat drink'))::int) FROM line l WHERE product = 'Dark espresso'), '>',
 	5 * (SELECT avg((EXISTS (SELECT FROM line m WHERE m.sales_order_id = l.sales_order_id AND m.product = 'Oat drink'))::int) FROM line l WHERE product = 'House espresso'), 'Oat drink goes with Dark espresso');
+SELECT results_eq($$SELECT item, method, antecedent FROM crm.recommend(basket => '{ESP-2}', k => 1)$$, $$VALUES ('MIL-1', 'rule', '{ESP-2}'::text[])$$, 'which crm.recommend finds');
+SELECT results_eq($$SELECT item, method, antecedent FROM crm.recommend(basket => '{ESP-1, FIL-1}', k => 1)$$, $$VALUES ('MIL-3', 'rule', '{ESP-1,FIL-1}'::text[])$$, 'and Milk powder, which goes with two others');
+SELECT is_empty($$SELECT * FROM crm.recommend(basket => '{ESP-1, FIL-1}', k => 1, method => 'rule') WHERE confidence NOT BETWEEN 0.4 AND 0.65 OR lift < 3$$, 'in half of their baskets');
+SELECT is_empty($$SELECT * FROM crm.similar_items(item => 'FIL-1') WHERE item = 'MIL-3' AND confidence > 0.25$$, 'and of neither alone');
+SELECT set_eq($$SELECT antecedent, consequent FROM crm.association_rules(min_support => 0.005, min_confidence => 0.3, measure => 'leverage', top_k => 3)$$, $$VALUES ('{ESP-2}'::text[], '{MIL-1}'::text[]), ('{MIL-1}', '{ESP-2}'), ('{ESP-1,FIL-1}', '{MIL-3}')$$, 'crm.association_rules finds both too, before all others');
+SELECT is_empty($$SELECT * FROM (SELECT item, confidence, lift, count, antecedent_count FROM crm.recommend(basket => '{ESP-2}', k => 100, method => 'rule', max_antecedent => 1, min_confidence => 0.05, min_count => 50)) r
+	FULL JOIN (SELECT consequent[1] AS item, confidence, lift, count, round(count / confidence) AS antecedent_count FROM crm.association_rules(min_support => 50, min_confidence => 0.05, max_length => 2, antecedent_in => '{ESP-2}') WHERE lift > 1) a USING (item)
+	WHERE r.count IS DISTINCT FROM a.count OR abs(r.confidence - a.confidence) > 1e-12 OR abs(r.lift - a.lift) > 1e-9 OR r.antecedent_count <> a.antecedent_count$$, 'with the numbers that crm.recommend tells');
+SELECT is((SELECT count(*) FROM crm.recommend(customer => '5')), 5::bigint, 'a customer of the firm is recommended something');
+SELECT cmp_ok((SELECT customers FROM crm.recommend_backtest(cut_at => '2025-10-01') LIMIT 1), '>', 500::bigint, 'and a backtest reads its orders');
 SELECT is((SELECT count(*) FROM (SELECT 1 FROM crm.contact_point GROUP BY kind, normalised HAVING count(DISTINCT customer_id) > 1) d) > 12, true, 'there are doublets');
 SELECT is((SELECT count(*) FROM crm.agent a WHERE NOT is_active AND EXISTS (SELECT FROM crm.customer c WHERE c.owner_id = a.agent_id)), 1::bigint, 'and an agent who left customers behind');
 

@@ -85,6 +85,38 @@ for my $name (sort keys %clustering)
 	is(scalar(grep { $_ eq $right } split /\n/, $out), @kilobytes - @refused, "$name: with enough memory, the result is right");
 	like($out, qr/^names\|0$/m, "$name: no memory context is left");
 }
+# Itemsets: reading says how far it came; what does not fit says which support would, and it does.
+$node->safe_psql('postgres', 'CREATE TABLE lines AS SELECT b AS basket_id, floor(400 ^ ((hashint4(b * 16 + i) & 65535) / 65536.0))::int AS item_id FROM generate_series(1, 12000) b, generate_series(1, 10) i');
+my %mining = (
+	'itemsets' => q{SELECT items::text AS customer_id, count, support FROM crm.frequent_itemsets('lines', %s)},
+	'itemsets, text, closed' => q{SELECT items::text AS customer_id, count, support FROM crm.frequent_itemsets('SELECT md5(basket_id::text) AS basket_id, item_id::text FROM lines', %s, target => 'closed')},
+	'itemsets, fpgrowth' => q{SELECT items::text AS customer_id, count, support FROM crm.frequent_itemsets('lines', %s, algorithm => 'fpgrowth')});
+for my $name (sort keys %mining)
+{
+	my $low = sprintf($mining{$name}, 4);
+	my $right = $node->safe_psql('postgres', fingerprint($low));
+	my @steps = map { 1024 + 400 * $_ } 0 .. 22;
+	my ($out, $messages) = session($node, 'postgres', join "\n", '\set VERBOSITY verbose',
+		(map { ("SET maintenance_work_mem = $_;", fingerprint($low) . ';', "\\echo $_ :SQLSTATE") } @steps),
+		q{SELECT 'names', count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'crm%';});
+	my %state = $out =~ /^(\d+) (\w{5})$/mg;
+	my @refused = grep { $state{$_} eq '54000' } @steps;
+	my @errors = $messages =~ /ERROR:  (\w{5})/g;
+	my @reading = $messages =~ /ERROR:  54000: the (?:table of )?baskets needs? \d+ MB, maintenance_work_mem is \d+ MB\nDETAIL:  \d+ baskets(?:, \d+ items| and \d+ items from \d+ rows so far)\.\nHINT:  Increase maintenance_work_mem, or give a source with fewer rows\.\n/g;
+	my @counts = $messages =~ /ERROR:  54000: itemset mining needs \d+ MB, maintenance_work_mem is \d+ MB\nDETAIL:  \d+ itemsets so far, in at least 4 of 12000 baskets\.\nHINT:  Increase maintenance_work_mem, or (?:raise min_support: at (\d+) baskets \(\S+\) the itemsets fit|give max_length, items_in or items_out)\.\n/g;
+	is($state{1024}, '54000', "$name: 1 MB is refused");
+	is(scalar(@errors), @reading + @counts, "$name: each error has its message, detail and hint");
+	cmp_ok(scalar(@reading), '>=', 1, "$name: reading is refused");
+	cmp_ok(scalar(grep { defined } @counts), '>=', 1, "$name: so are the sets, with a support that fits");
+	is("@refused", "@steps[0 .. $#refused]", "$name: refused up to $refused[-1] kB, and never above");
+	cmp_ok(scalar(@refused), '<', scalar(@steps), "$name: enough is enough");
+	is(scalar(grep { $_ eq $right } split /\n/, $out), @steps - @refused, "$name: with enough memory, the result is right");
+	like($out, qr/^names\|0$/m, "$name: no memory context is left");
+	# the advice of the last error, at the memory that was too small
+	my $fits = sprintf($mining{$name}, $counts[-1]);
+	my ($fitting) = session($node, 'postgres', "SET maintenance_work_mem = $refused[-1];\n" . fingerprint($fits) . ';');
+	is($fitting, $node->safe_psql('postgres', fingerprint($fits)), "$name: at $counts[-1] baskets it fits, as the error said");
+}
 is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $started, 'the server never went down');
 no_trouble($node);
 done_testing();

@@ -25,5 +25,7 @@
 
 extern CrmStatus crm_canonical_arrange(CrmCtx *ctx, double *const *columns, int d, double *weights,
 									   size_t n, uint32_t *order, int *column_order);
+extern CrmStatus crm_canonical_rows(CrmCtx *ctx, double *const *columns, int d, double *weights,
+									size_t n);
 
 #endif

@@ -81,7 +81,7 @@ sub types
 		next if $argument =~ s/^(OUT|TABLE)\s+//i;
 		$argument =~ s/^(?:IN|INOUT|VARIADIC)\s+//i;
 		my $type = lc $argument;
-		$type =~ s/^\w+ (?=\S)// unless $type =~ /^(?:double precision|character varying|timestamp with|time with|bit varying)/;
+		$type =~ s/^(?:\w+|"[^"]+") (?=\S)// unless $type =~ /^(?:double precision|character varying|timestamp with|time with|bit varying)/;
 		$type =~ s/^(?:\@extschema\@|crm|pg_catalog|public)\.//;
 		my ($bare, $array) = $type =~ /^(.*?)\s*((?:\[\])*)$/;
 		push @types, ($alias{$bare} // $bare) . $array;

@@ -138,9 +138,10 @@ begin_state(FunctionCallInfo fcinfo)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("crm._collect is private to the analytics of crm"));
 	option = (int64 *) ARR_DATA_PTR(array);
-	state = crm_orders_state(context, key_type, PG_GET_COLLATION(),
-							 (int) option[CRM_COLLECT_FEATURES] &
-								 (CRM_CUSTOMERS_MOMENTS | CRM_CUSTOMERS_PERIODS));
+	state =
+		crm_orders_state(context, key_type, PG_GET_COLLATION(),
+						 (int) option[CRM_COLLECT_FEATURES] &
+							 (CRM_CUSTOMERS_MOMENTS | CRM_CUSTOMERS_PERIODS | CRM_CUSTOMERS_FIRST));
 	state->as_of = option[CRM_COLLECT_AS_OF];
 	state->refunds = (CrmRefunds) option[CRM_COLLECT_REFUNDS];
 	if (state->customers.features & CRM_CUSTOMERS_PERIODS)

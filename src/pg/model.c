@@ -178,6 +178,15 @@ crm_model_int(const CrmModelReader *model, const char *key, int low, int high)
 	return (int) number;
 }
 
+/* Give a finite number. */
+double
+crm_model_number(const CrmModelReader *model, const char *key)
+{
+	JsonbValue value = get(model, key, jbvNumeric);
+
+	return get_number(model, key, &value);
+}
+
 /* Give the index of a word among the words. */
 int
 crm_model_word(const CrmModelReader *model, const char *key, const CrmWords *words)

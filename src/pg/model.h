@@ -29,6 +29,7 @@ extern void crm_model_put_rows(StringInfo json, const char *key, const double *v
 extern Datum crm_model_finish(StringInfo json);
 extern void crm_model_expect(const CrmModelReader *model, const char *kind, int version);
 extern int crm_model_int(const CrmModelReader *model, const char *key, int low, int high);
+extern double crm_model_number(const CrmModelReader *model, const char *key);
 extern int crm_model_word(const CrmModelReader *model, const char *key, const CrmWords *words);
 extern void crm_model_numbers(const CrmModelReader *model, const char *key, double *values, int n);
 extern void crm_model_rows(const CrmModelReader *model, const char *key, double *values, int n,

@@ -4,6 +4,7 @@
  * hash road: one aggregate over all rows (collect.c), parallel as the planner likes.
  * group road: GROUP BY customer_id with crm.summarize, which a foreign server or Citus can do where
  * the rows are; then one row a customer comes here. Both give the same customers, to the last bit.
+ * What needs single orders (first transactions, the periods themselves) goes by the hash road.
  */
 #include "pg/orders.h"
 
@@ -230,7 +231,8 @@ crm_orders_read(const CrmOrdersRequest *request, CrmRun *run)
 							  request->function, &cast);
 	collation = TupleDescAttr(probe.columns, 0)->attcollation;
 	typed = typed_rows(select, cast);
-	if (crm_road == CRM_ROAD_GROUP || (crm_road == CRM_ROAD_AUTO && crm_source_is_remote(&probe)))
+	if (!(request->features & (CRM_CUSTOMERS_FIRST | CRM_CUSTOMERS_PERIODS)) &&
+		(crm_road == CRM_ROAD_GROUP || (crm_road == CRM_ROAD_AUTO && crm_source_is_remote(&probe))))
 	{
 		run->road = "group";
 		state = read_by_group(request, typed, key_type, keep);

@@ -30,7 +30,8 @@ typedef struct CrmOrdersRequest
 	TimestampTz as_of;
 	const Interval *period; /* NULL: each order counts */
 	CrmRefunds refunds;
-	int features; /* CRM_CUSTOMERS_MOMENTS when wanted; periods follow from period */
+	/* CRM_CUSTOMERS_MOMENTS, _FIRST, _PERIODS when wanted; how many periods is told with period */
+	int features;
 } CrmOrdersRequest;
 
 /* The customers, in a memory context of their own. */

@@ -25,6 +25,7 @@ typedef struct Customer
 	int64_t last, first;
 	CrmSum sum, squares;
 	int64_t periods; /* one bit each */
+	CrmFirst transaction;
 } Customer;
 
 static Given given[ORDERS];
@@ -72,6 +73,30 @@ find_customer(CrmKey key)
 	return -1;
 }
 
+/* Fill in the first transaction of each customer, by two passes over the orders. */
+static void
+expect_first(void)
+{
+	static int first[CUSTOMERS];
+
+	for (int i = 0; i < CUSTOMERS; i++)
+		first[i] = PERIODS;
+	for (int i = 0; i < ORDERS; i++)
+		if (given[i].units >= 0 && given[i].period < first[given[i].customer])
+			first[given[i].customer] = given[i].period;
+	for (int i = 0; i < ORDERS; i++)
+	{
+		CrmFirst *mine = &expected[given[i].customer].transaction;
+
+		if (given[i].units < 0 || given[i].period != first[given[i].customer])
+			continue;
+		if (mine->sum.hi == 0.0 || given[i].ordered_at < mine->at)
+			mine->at = given[i].ordered_at;
+		mine->period = far_period(given[i].period);
+		crm_sum_add(&mine->sum, ldexp((double) given[i].units, -8));
+	}
+}
+
 /* Make orders, and what they must come to; customer 0 has none. */
 static void
 fill(void)
@@ -101,15 +126,19 @@ fill(void)
 		order->units = (int64_t) draw_below(UINT64_C(1) << 45) - (INT64_C(1) << 43);
 		order->period = (int) draw_below(PERIODS);
 		customer = &expected[order->customer];
+		units[order->customer] += order->units;
+		if ((features & CRM_CUSTOMERS_FIRST) && order->units < 0)
+			continue;
 		if (customer->orders == 0 || order->ordered_at > customer->last)
 			customer->last = order->ordered_at;
 		if (customer->orders == 0 || order->ordered_at < customer->first)
 			customer->first = order->ordered_at;
 		customer->orders++;
 		customer->periods |= (int64_t) (UINT64_C(1) << order->period);
-		units[order->customer] += order->units;
 		squares[order->customer] += (__int128) order->units * order->units;
 	}
+	if (features & CRM_CUSTOMERS_FIRST)
+		expect_first();
 	for (int i = 0; i < CUSTOMERS; i++)
 	{
 		Customer *customer = &expected[i];
@@ -166,7 +195,7 @@ is_expected(const CrmCustomers *customers)
 	uint32_t present = 0;
 
 	for (int i = 0; i < CUSTOMERS; i++)
-		present += expected[i].orders > 0;
+		present += expected[i].orders > 0 || expected[i].sum.hi != 0.0;
 	if (customers->table.n != present || customers->rows.read != ORDERS ||
 		customers->rows.used != ORDERS)
 		return false;
@@ -185,12 +214,14 @@ is_expected(const CrmCustomers *customers)
 			got.first = moments->first;
 			got.squares = moments->squares;
 		}
+		if (features & CRM_CUSTOMERS_FIRST)
+			got.transaction = *crm_customers_first(customers, i);
 		if (features & CRM_CUSTOMERS_PERIODS)
 		{
 			CrmPeriods *set;
 
 			memcpy(&set, (const char *) orders + customers->periods_at, sizeof set);
-			for (uint32_t k = 0; k < set->used; k++)
+			for (uint32_t k = 0; set != NULL && k < set->used; k++)
 				for (int p = 0; p < PERIODS; p++)
 					if (set->period[k] == far_period(p))
 						got.periods |= (int64_t) (UINT64_C(1) << p);
@@ -258,11 +289,17 @@ static void
 test_splits(void)
 {
 	static const char *const kinds[] = {"int64", "uuid", "bytes"};
-	static const char *const with[] = {"", " with moments", " with periods",
-									   " with moments and periods"};
+	static const char *const with[] = {"",
+									   " with moments",
+									   " with periods",
+									   " with moments and periods",
+									   " with first",
+									   " with moments and first",
+									   " with periods and first",
+									   " with all"};
 
 	for (int k = CRM_KEY_INT64; k <= CRM_KEY_BYTES; k++)
-		for (features = 0; features < 4; features++)
+		for (features = 0; features < 8; features++)
 		{
 			bool passed = true;
 
@@ -313,7 +350,7 @@ test_empty(void)
 	Host host, other_host;
 	CrmCustomers customers, other;
 
-	features = CRM_CUSTOMERS_MOMENTS | CRM_CUSTOMERS_PERIODS;
+	features = CRM_CUSTOMERS_MOMENTS | CRM_CUSTOMERS_PERIODS | CRM_CUSTOMERS_FIRST;
 	(void) crm_customers_init(&customers, host_begin(&host), kind, features);
 	(void) crm_customers_init(&other, host_begin(&other_host), kind, features);
 	other.rows = (CrmRowCount){7, 0, 1, 2, 3, 4, 5};
@@ -392,7 +429,7 @@ test_failures(void)
 	Host host;
 	size_t peak;
 
-	features = CRM_CUSTOMERS_MOMENTS | CRM_CUSTOMERS_PERIODS;
+	features = CRM_CUSTOMERS_MOMENTS | CRM_CUSTOMERS_PERIODS | CRM_CUSTOMERS_FIRST;
 	for (int k = CRM_KEY_INT64; k <= CRM_KEY_BYTES; k++)
 	{
 		CrmStatus status;

@@ -4,8 +4,8 @@
  * Packed form, for the way from a worker to the leader on one machine (native byte order): the
  * CrmRowCount, a header of numbers, then for each row the key, last, the
  * high part of the sum, twice the count (plus one when the low part of the sum is not zero and
- * follows) as a varint, the moments if kept, and the periods if kept as a count and ascending
- * differences in varints.
+ * follows) as a varint, the moments and the first transaction if kept, and the periods if kept as a
+ * count and ascending differences in varints.
  */
 #include "kernel/base/customers.h"
 
@@ -30,6 +30,11 @@ crm_customers_init(CrmCustomers *customers, CrmCtx *ctx, CrmKeyKind kind, int fe
 		customers->moments_at = payload;
 		payload += sizeof(CrmMoments);
 	}
+	if (features & CRM_CUSTOMERS_FIRST)
+	{
+		customers->first_at = payload;
+		payload += sizeof(CrmFirst);
+	}
 	if (features & CRM_CUSTOMERS_PERIODS)
 	{
 		customers->periods_at = payload;
@@ -38,11 +43,37 @@ crm_customers_init(CrmCustomers *customers, CrmCtx *ctx, CrmKeyKind kind, int fe
 	return crm_table_init(&customers->table, ctx, kind, payload);
 }
 
+/* Add the first transaction among some orders to the one of all orders so far, if there are any. */
+static void
+merge_first(CrmFirst *mine, bool is_new, const CrmFirst *first)
+{
+	if (is_new || first->period < mine->period)
+	{
+		*mine = *first;
+		return;
+	}
+	if (first->period == mine->period)
+	{
+		if (first->at < mine->at)
+			mine->at = first->at;
+		crm_sum_merge(&mine->sum, first->sum);
+	}
+}
+
 /* Add what is known of some orders of one customer to its row. */
 static void
-merge_row(CrmCustomers *customers, void *row, const CrmOrders *orders, const CrmMoments *moments)
+merge_row(CrmCustomers *customers, void *row, const CrmOrders *orders, const CrmMoments *moments,
+		  const CrmFirst *first)
 {
 	CrmOrders *mine = (CrmOrders *) ((char *) row + customers->table.key_size);
+
+	if (orders->count == 0)
+	{
+		crm_sum_merge(&mine->sum, orders->sum);
+		return;
+	}
+	if (first != NULL)
+		merge_first((CrmFirst *) ((char *) mine + customers->first_at), mine->count == 0, first);
 
 	if (moments != NULL)
 	{
@@ -58,12 +89,25 @@ merge_row(CrmCustomers *customers, void *row, const CrmOrders *orders, const Crm
 	crm_sum_merge(&mine->sum, orders->sum);
 }
 
+/* Tell whether an amount is only to be subtracted: where transactions are told apart, a refund is
+ * none. */
+static inline bool
+is_refund(const CrmCustomers *customers, const CrmOrder *order)
+{
+	return (customers->features & CRM_CUSTOMERS_FIRST) && order->amount < 0.0;
+}
+
 /* Add one order to its row: merge_row for a single order, without the merge's extra steps. */
 static inline void
 add_order(CrmCustomers *customers, void *row, const CrmOrder *order)
 {
 	CrmOrders *mine = (CrmOrders *) ((char *) row + customers->table.key_size);
 
+	if (is_refund(customers, order))
+	{
+		crm_sum_add(&mine->sum, order->amount);
+		return;
+	}
 	if (customers->features & CRM_CUSTOMERS_MOMENTS)
 	{
 		CrmMoments *moments = (CrmMoments *) ((char *) mine + customers->moments_at);
@@ -71,6 +115,18 @@ add_order(CrmCustomers *customers, void *row, const CrmOrder *order)
 		if (mine->count == 0 || order->ordered_at < moments->first)
 			moments->first = order->ordered_at;
 		crm_sum_add_square(&moments->squares, order->amount);
+	}
+	if (customers->features & CRM_CUSTOMERS_FIRST)
+	{
+		CrmFirst *first = (CrmFirst *) ((char *) mine + customers->first_at);
+
+		if (mine->count == 0 || order->period <= first->period)
+		{
+			CrmFirst alone = {.at = order->ordered_at, .period = order->period};
+
+			crm_sum_add(&alone.sum, order->amount);
+			merge_first(first, mine->count == 0, &alone);
+		}
 	}
 	if (mine->count == 0 || order->ordered_at > mine->last)
 		mine->last = order->ordered_at;
@@ -99,7 +155,8 @@ crm_customers_flush(CrmCustomers *customers)
 	for (int i = 0; i < n; i++)
 	{
 		add_order(customers, rows[i], &customers->order[i]);
-		if (customers->features & CRM_CUSTOMERS_PERIODS)
+		if ((customers->features & CRM_CUSTOMERS_PERIODS) &&
+			!is_refund(customers, &customers->order[i]))
 		{
 			status = crm_periods_add(&customers->pool, periods_slot(customers, rows[i]),
 									 customers->order[i].period);
@@ -112,8 +169,8 @@ crm_customers_flush(CrmCustomers *customers)
 
 /*
  * Put a customer whose orders somebody else has summed up already, as the GROUP BY road does; each
- * key comes once. After this the rows' count is that of transactions, as after
- * crm_customers_finish.
+ * key comes once, and no CRM_CUSTOMERS_FIRST is asked for. After this the rows' count is that of
+ * transactions, as after crm_customers_finish.
  */
 CrmStatus
 crm_customers_put(CrmCustomers *customers, const CrmKey *key, const CrmSummary *summary,
@@ -126,7 +183,7 @@ crm_customers_put(CrmCustomers *customers, const CrmKey *key, const CrmSummary *
 
 	if (status == CRM_OK)
 		merge_row(customers, row, &orders,
-				  customers->features & CRM_CUSTOMERS_MOMENTS ? &moments : NULL);
+				  customers->features & CRM_CUSTOMERS_MOMENTS ? &moments : NULL, NULL);
 	return status;
 }
 
@@ -147,6 +204,8 @@ crm_customers_finish(CrmCustomers *customers)
 
 		if (i % POLL_ROWS == 0 && crm_poll(customers->ctx))
 			return CRM_ABORTED;
+		if (block == NULL)
+			continue; /* refunds only */
 		crm_periods_tidy(block);
 		crm_customers_orders(customers, i)->count = block->used;
 	}
@@ -221,6 +280,8 @@ crm_customers_packed_size(const CrmCustomers *customers)
 		row_fixed += customers->table.key_size;
 	if (customers->features & CRM_CUSTOMERS_MOMENTS)
 		row_fixed += sizeof(CrmMoments);
+	if (customers->features & CRM_CUSTOMERS_FIRST)
+		row_fixed += sizeof(CrmFirst);
 	for (uint32_t i = 0; i < customers->table.n; i++)
 	{
 		const CrmOrders *orders = crm_customers_orders(customers, i);
@@ -240,9 +301,10 @@ crm_customers_packed_size(const CrmCustomers *customers)
 		{
 			CrmPeriods *block = *periods_slot(customers, crm_table_row(&customers->table, i));
 
-			crm_periods_tidy(block);
-			bytes += varint_size(block->used);
-			for (uint32_t j = 0; j < block->used; j++)
+			if (block != NULL)
+				crm_periods_tidy(block);
+			bytes += varint_size(block != NULL ? block->used : 0);
+			for (uint32_t j = 0; block != NULL && j < block->used; j++)
 				bytes += varint_size((uint32_t) block->period[j] -
 									 (uint32_t) (j == 0 ? INT32_MIN : block->period[j - 1]));
 		}
@@ -282,12 +344,14 @@ crm_customers_pack(const CrmCustomers *customers, void *buffer)
 			at = put_bytes(at, &orders->sum.lo, sizeof(double));
 		if (customers->features & CRM_CUSTOMERS_MOMENTS)
 			at = put_bytes(at, (char *) orders + customers->moments_at, sizeof(CrmMoments));
+		if (customers->features & CRM_CUSTOMERS_FIRST)
+			at = put_bytes(at, (char *) orders + customers->first_at, sizeof(CrmFirst));
 		if (customers->features & CRM_CUSTOMERS_PERIODS)
 		{
 			CrmPeriods *block = *periods_slot(customers, crm_table_row(&customers->table, i));
 
-			at = put_varint(at, block->used);
-			for (uint32_t j = 0; j < block->used; j++)
+			at = put_varint(at, block != NULL ? block->used : 0);
+			for (uint32_t j = 0; block != NULL && j < block->used; j++)
 				at = put_varint(at, (uint32_t) block->period[j] -
 										(uint32_t) (j == 0 ? INT32_MIN : block->period[j - 1]));
 		}
@@ -300,6 +364,7 @@ typedef struct PackedRow
 {
 	CrmOrders orders;
 	CrmMoments moments;
+	CrmFirst first;
 	const char *periods;
 } PackedRow;
 
@@ -339,6 +404,8 @@ read_row(const CrmCustomers *customers, const char *at, CrmKey *key, PackedRow *
 		at = get_bytes(at, &row->orders.sum.lo, sizeof(double));
 	if (customers->features & CRM_CUSTOMERS_MOMENTS)
 		at = get_bytes(at, &row->moments, sizeof(CrmMoments));
+	if (customers->features & CRM_CUSTOMERS_FIRST)
+		at = get_bytes(at, &row->first, sizeof(CrmFirst));
 	row->periods = at;
 	if (customers->features & CRM_CUSTOMERS_PERIODS)
 	{
@@ -423,13 +490,15 @@ crm_customers_merge(CrmCustomers *customers, const CrmCustomers *other)
 				(const CrmMoments *) ((const char *) orders + other->moments_at);
 
 			merge_row(customers, row[i], orders,
-					  other->features & CRM_CUSTOMERS_MOMENTS ? moments : NULL);
+					  other->features & CRM_CUSTOMERS_MOMENTS ? moments : NULL,
+					  other->features & CRM_CUSTOMERS_FIRST ? crm_customers_first(other, done + i)
+															: NULL);
 			if (other->features & CRM_CUSTOMERS_PERIODS)
 			{
 				const CrmPeriods *block =
 					*periods_slot(other, crm_table_row(&other->table, done + i));
 
-				for (uint32_t j = 0; j < block->used && status == CRM_OK; j++)
+				for (uint32_t j = 0; block != NULL && j < block->used && status == CRM_OK; j++)
 					status = crm_periods_add(&customers->pool, periods_slot(customers, row[i]),
 											 block->period[j]);
 			}
@@ -473,7 +542,8 @@ crm_customers_unpack(CrmCustomers *customers, const void *buffer, size_t bytes)
 		for (int i = 0; i < n && status == CRM_OK; i++)
 		{
 			merge_row(customers, row[i], &packed[i].orders,
-					  customers->features & CRM_CUSTOMERS_MOMENTS ? &packed[i].moments : NULL);
+					  customers->features & CRM_CUSTOMERS_MOMENTS ? &packed[i].moments : NULL,
+					  customers->features & CRM_CUSTOMERS_FIRST ? &packed[i].first : NULL);
 			if (customers->features & CRM_CUSTOMERS_PERIODS)
 				status = merge_periods(customers, row[i], packed[i].periods);
 		}

@@ -1,9 +1,12 @@
 /*
  * customers.h: orders, in any sequence, become one row a customer.
  *
- * Row i of the table holds the key, then CrmOrders, then, when asked for, CrmMoments and
+ * Row i of the table holds the key, then CrmOrders, then, when asked for, CrmMoments, CrmFirst and
  * CrmPeriods*. The same orders in any sequence and any split give the same counts, times and
  * transactions, and sums that round to the same double (base/sum.h).
+ *
+ * With CRM_CUSTOMERS_FIRST a refund (an amount below zero) is subtracted from the sum and is no
+ * order otherwise; a customer with refunds only has a row whose count is 0.
  *
  * A transaction is all orders of one customer in one period; how many there are is the size of its
  * set of periods (base/periods.h).
@@ -17,6 +20,7 @@
 
 #define CRM_CUSTOMERS_MOMENTS 1 /* also first order and squares: lifetime value needs them */
 #define CRM_CUSTOMERS_PERIODS 2 /* also the set of periods */
+#define CRM_CUSTOMERS_FIRST   4 /* also the first transaction; needs the periods */
 
 typedef struct CrmOrders
 {
@@ -30,6 +34,14 @@ typedef struct CrmMoments
 	int64_t first;
 	CrmSum squares;
 } CrmMoments;
+
+/* The first transaction: all orders of the period of the first order. */
+typedef struct CrmFirst
+{
+	int64_t at;     /* the first order */
+	int64_t period; /* its period */
+	CrmSum sum;     /* of the amounts in that period */
+} CrmFirst;
 
 typedef struct CrmOrder
 {
@@ -55,7 +67,7 @@ typedef struct CrmCustomers
 	CrmTable table;
 	CrmCtx *ctx;
 	int features; /* CRM_CUSTOMERS_... */
-	size_t moments_at, periods_at;
+	size_t moments_at, first_at, periods_at;
 	CrmRowCount rows;
 	int participants;     /* states merged into this one, itself included */
 	uint64_t other_bytes; /* peak memory of the other participants, together */
@@ -71,6 +83,21 @@ static inline CrmOrders *
 crm_customers_orders(const CrmCustomers *customers, uint32_t i)
 {
 	return (CrmOrders *) ((char *) crm_table_row(&customers->table, i) + customers->table.key_size);
+}
+
+/* Give the first transaction of row i; only with CRM_CUSTOMERS_FIRST. */
+static inline const CrmFirst *
+crm_customers_first(const CrmCustomers *customers, uint32_t i)
+{
+	return (const CrmFirst *) ((char *) crm_customers_orders(customers, i) + customers->first_at);
+}
+
+/* Give the ascending periods of row i, after crm_customers_finish; only with
+ * CRM_CUSTOMERS_PERIODS. */
+static inline const CrmPeriods *
+crm_customers_periods(const CrmCustomers *customers, uint32_t i)
+{
+	return *(CrmPeriods **) ((char *) crm_customers_orders(customers, i) + customers->periods_at);
 }
 
 extern CrmStatus crm_customers_init(CrmCustomers *customers, CrmCtx *ctx, CrmKeyKind kind,

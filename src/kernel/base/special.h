@@ -7,8 +7,8 @@
  * Recurrences, Stirling's series and its derivatives: NIST Digital Library of Mathematical
  * Functions 5.5, 5.11; incomplete beta 8.17, dlmf.nist.gov.
  *
- * Invariants: nothing is allocated or kept. A CrmValue holds a value and an estimate of its absolute
- * error, rounding and truncation included. Not handled: complex arguments.
+ * Invariants: nothing is allocated or kept. A CrmValue holds a value and an estimate of its
+ * absolute error, rounding and truncation included. Not handled: complex arguments.
  */
 #ifndef CRM_KERNEL_SPECIAL_H
 #define CRM_KERNEL_SPECIAL_H

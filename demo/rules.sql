@@ -32,7 +32,7 @@ SELECT rank, item, reason FROM crm.recommend('basket', basket => '{Dark espresso
 \echo
 SELECT rank, item, reason FROM crm.recommend('basket', basket => '{House espresso,Breakfast blend}', k => 3);
 
-\echo '== What to offer to each customer (crm.recommend_customers); nobody is offered what he has =='
+\echo '== What to offer to each customer (crm.recommend_customers); nobody is offered what they have =='
 \echo
 SELECT item AS offer, count(*) AS "to customers", round(avg(score)::numeric, 2) AS "mean score", min(reason) AS "one of the reasons"
 FROM crm.recommend_customers('basket', k => 1) WHERE method = 'rule' GROUP BY item ORDER BY count(*) DESC, item LIMIT 5;

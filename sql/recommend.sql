@@ -28,7 +28,7 @@ CREATE FUNCTION crm.recommend(
 	item_count bigint
 )
 AS 'MODULE_PATHNAME', 'crm_recommend_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 5;
-COMMENT ON FUNCTION crm.recommend(text, text[], text, integer, text[], text, integer, integer, integer, float8, float8, float8, integer) IS 'what to offer with a basket, or to a customer by what he bought: a row an item, the best first, with score, method and reason';
+COMMENT ON FUNCTION crm.recommend(text, text[], text, integer, text[], text, integer, integer, integer, float8, float8, float8, integer) IS 'what to offer with a basket, or to a customer by what was bought: a row an item, the best first, with score, method and reason';
 
 CREATE FUNCTION crm.recommend_customers(
 	source text DEFAULT NULL,

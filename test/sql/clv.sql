@@ -6,6 +6,7 @@
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 SET DateStyle = 'ISO, YMD';
+SET IntervalStyle = 'postgres';
 SET extra_float_digits = 0;
 CREATE SCHEMA test_clv;
 SET search_path = test_clv, public;

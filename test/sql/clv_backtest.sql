@@ -4,6 +4,7 @@
 \pset tuples_only on
 \pset null '(null)'
 SET client_min_messages = warning;
+SET IntervalStyle = 'postgres';
 SET TimeZone = 'UTC';
 CREATE SCHEMA test_clv_backtest;
 SET search_path = test_clv_backtest, public;

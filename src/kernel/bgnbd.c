@@ -45,9 +45,7 @@ crm_bgnbd_defaults(CrmBgnbdParam *param)
 const char *
 crm_bgnbd_check(const CrmBgnbdParam *param)
 {
-	if (!(param->penalty >= 0.0 && param->penalty <= 1e6))
-		return "penalty must be between 0 and 1000000";
-	return NULL;
+	return crm_likelihood_check_penalty(param->penalty);
 }
 
 /* Say why parameters of a model are refused: each must lie between 1e-12 and 1e12; NULL: not. */

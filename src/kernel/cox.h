@@ -20,7 +20,7 @@
  * for a coefficient of a standardised column.
  *
  * Invariants: after crm_cox_arrange nothing depends on the order in which the rows came. Not
- * handled: weights, covariates that change with time (a row for each stretch does it), NaN.
+ * handled: weights, covariates that change (give a row for each stretch of time), NaN.
  */
 #ifndef CRM_KERNEL_COX_H
 #define CRM_KERNEL_COX_H

@@ -40,9 +40,7 @@ crm_gammagamma_defaults(CrmGammaGammaParam *param)
 const char *
 crm_gammagamma_check(const CrmGammaGammaParam *param)
 {
-	if (!(param->penalty >= 0.0 && param->penalty <= 1e6))
-		return "penalty must be between 0 and 1000000";
-	return NULL;
+	return crm_likelihood_check_penalty(param->penalty);
 }
 
 /* Say why (x, mean) cannot be of a customer; NULL when it can. */

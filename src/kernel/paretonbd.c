@@ -35,9 +35,7 @@ crm_paretonbd_defaults(CrmParetonbdParam *param)
 const char *
 crm_paretonbd_check(const CrmParetonbdParam *param)
 {
-	if (!(param->penalty >= 0.0 && param->penalty <= 1e6))
-		return "penalty must be between 0 and 1000000";
-	return NULL;
+	return crm_likelihood_check_penalty(param->penalty);
 }
 
 /* Say why parameters of a model are refused: each must lie between 1e-12 and 1e12; NULL: not. */

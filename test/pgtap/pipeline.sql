@@ -75,7 +75,7 @@ INSERT INTO crm.opportunity (customer_id, opportunity_id, name, pipeline_id, pip
 SELECT results_eq('SELECT opportunity_id, pipeline_id, pipeline_stage_id, closed_at = now() FROM crm.opportunity WHERE pipeline_id = 50 ORDER BY 1', 'VALUES (1::bigint, 50::bigint, 51::bigint, NULL::boolean), (3, 50, 52, true), (4, 50, 51, NULL)', 'pipelines and stages');
 
 -- Money
-INSERT INTO crm.opportunity (customer_id, opportunity_id, name, amount, currency, exchange_rate, created_at) VALUES (2, 5, 'Old', 100, 'EUR', NULL, '2025-06-01'), (2, 6, 'New', 100, 'EUR', NULL, now()), (2, 7, 'Given', 100, 'XXX', 3, now());
+INSERT INTO crm.opportunity (customer_id, opportunity_id, name, amount, currency, exchange_rate, created_at) VALUES (2, 5, 'Old', 100, 'EUR', NULL, '2025-06-01'), (2, 6, 'New', 100, 'EUR', NULL, now()), (2, 7, 'Given', 100, 'QQQ', 3, now());
 SELECT results_eq('SELECT opportunity_id, exchange_rate, base_amount FROM crm.opportunity WHERE currency IS NOT NULL ORDER BY 1', 'VALUES (5::bigint, 0.9, 90.0), (6, 0.95, 95.00), (7, 3, 300)', 'the rate of its day, or the given one');
 UPDATE crm.opportunity SET amount = 200, name = name || '!' WHERE opportunity_id IN (5, 7);
 SELECT results_eq('SELECT exchange_rate, base_amount FROM crm.opportunity WHERE opportunity_id IN (5, 7) ORDER BY 1', 'VALUES (0.9, 180.0), (3, 600)', 'stays when the amount changes');

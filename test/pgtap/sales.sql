@@ -44,7 +44,7 @@ SELECT is((SELECT exchange_rate FROM crm.sales_order WHERE sales_order_id = 2), 
 UPDATE crm.sales_order SET currency = NULL WHERE sales_order_id = 2;
 SELECT results_eq('SELECT exchange_rate, base_amount FROM crm.sales_order WHERE sales_order_id = 2', 'VALUES (NULL::numeric, 60::numeric)', 'the own currency has none');
 UPDATE crm.sales_order SET currency = 'EUR' WHERE sales_order_id = 2;
-UPDATE crm.sales_order SET currency = 'XXX', exchange_rate = 4 WHERE sales_order_id = 4;
+UPDATE crm.sales_order SET currency = 'QQQ', exchange_rate = 4 WHERE sales_order_id = 4;
 SELECT results_eq('SELECT exchange_rate, base_amount FROM crm.sales_order WHERE sales_order_id IN (2, 4) ORDER BY sales_order_id', 'VALUES (0.95, 57.00), (4, 200)', 'another currency brings its rate, or the given one');
 UPDATE crm.sales_order SET ordered_at = '2026-01-31 23:59', amount = 50, currency = 'EUR', exchange_rate = 0.9 WHERE sales_order_id = 2;
 UPDATE crm.sales_order SET currency = 'EUR', exchange_rate = 2 WHERE sales_order_id = 4;

@@ -81,6 +81,15 @@ estimate_errors(CrmCtx *ctx, const CrmLikelihood *likelihood, const double *thet
 	return CRM_OK;
 }
 
+/* Say why a penalty is refused, in words for a user; NULL when it is not. */
+const char *
+crm_likelihood_check_penalty(double penalty)
+{
+	if (!(penalty >= 0.0 && penalty <= 1e6))
+		return "penalty must be between 0 and 1000000";
+	return NULL;
+}
+
 /*
  * Fit; fit takes the best point whatever its status. CRM_OK also for one that has not
  * converged, which fit->status tells; CRM_ABORTED by the poll; CRM_NO_MEMORY; CRM_DOMAIN: no

@@ -61,6 +61,7 @@ typedef struct CrmLikelihood
 	void *user;
 } CrmLikelihood;
 
+extern const char *crm_likelihood_check_penalty(double penalty);
 extern CrmStatus crm_likelihood_fit(CrmCtx *ctx, const CrmLikelihood *likelihood, CrmFit *fit);
 extern const char *crm_fit_status_word(CrmFitStatus status);
 

@@ -204,10 +204,12 @@ read_json(Jsonb *json, Work *work)
 		model->spend_covariance[0] = NAN;
 	model->mean_value = crm_model_number(&reader, "mean_value");
 	for (int i = 0; i < crm_clv_parameters(model->kind, NULL); i++)
-		if (!(model->theta[i] > 0))
+		if (!(model->theta[i] >= 1e-12 && model->theta[i] <= 1e12))
 			crm_model_error(&reader, "parameters");
 	if (model->spend == CRM_CLV_GAMMA_GAMMA &&
-		!(model->spend_theta[0] > 0 && model->spend_theta[1] > 1 && model->spend_theta[2] > 0))
+		!(model->spend_theta[0] >= 1e-12 && model->spend_theta[0] <= 1e15 &&
+		  model->spend_theta[1] > 1 && model->spend_theta[1] <= 1e15 &&
+		  model->spend_theta[2] >= 1e-30 && model->spend_theta[2] <= 1e30))
 		crm_model_error(&reader, "spend_parameters");
 	seconds = crm_model_number(&reader, "period_seconds");
 	if (crm_model_int(&reader, "period_months", 0, PG_INT32_MAX) != period->month ||
@@ -525,7 +527,7 @@ crm_clv_fit_1_0(PG_FUNCTION_ARGS)
 	work.fit_param.kind = (CrmClvKind) crm_arg_word(fcinfo, at + FIT_MODEL, &models);
 	work.spend = (CrmClvSpend) crm_arg_word(fcinfo, at + FIT_SPEND, &spends);
 	level = crm_arg_double(fcinfo, at + FIT_LEVEL, "level", 0.001, 0.999);
-	work.fit_param.penalty = crm_arg_double(fcinfo, at + FIT_PENALTY, "penalty", 0.0, 1e9);
+	work.fit_param.penalty = crm_arg_double(fcinfo, at + FIT_PENALTY, "penalty", 0.0, 1e6);
 	work.fit_param.seed =
 		(uint64) crm_arg_int(fcinfo, at + FIT_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
 	read_customers(&work);

@@ -432,6 +432,28 @@ crm_bgbb_fit_final_1_0(PG_FUNCTION_ARGS)
 	return finish_orders(fcinfo, CRM_CLV_BGBB, "bgbb");
 }
 
+/* Keep the rows with a repeat transaction and a mean above zero; an error for what cannot be. */
+static void
+keep_spenders(Rows *rows)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rows->n; i++)
+	{
+		double x = rows->column[0][i], mean = rows->column[1][i];
+		bool is_left_out = x == 0.0 || mean <= 0.0;
+		const char *reason = crm_gammagamma_check_row(x == 0.0 ? 1.0 : x, is_left_out ? 1.0 : mean);
+
+		if (reason != NULL)
+			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", reason),
+					errdetail("Got x %g, mean %g.", x, mean));
+		rows->column[0][kept] = x;
+		rows->column[1][kept] = mean;
+		kept += !is_left_out;
+	}
+	rows->n = kept;
+}
+
 PG_FUNCTION_INFO_V1(crm_gamma_gamma_fit_final_1_0);
 /* crm._gamma_gamma_fit_final(internal) -> jsonb */
 Datum
@@ -446,6 +468,7 @@ crm_gamma_gamma_fit_final_1_0(PG_FUNCTION_ARGS)
 
 	if (rows == NULL || rows->n == 0)
 		PG_RETURN_NULL();
+	keep_spenders(rows);
 	data = (CrmClvSpendData){
 		.x = rows->column[0], .mean = rows->column[1], .mean_each = rows->column[1], .n = rows->n};
 	crm_memory_check(crm_clv_fit_spend(&rows->ctx, &data, CRM_CLV_GAMMA_GAMMA, &model, &fit),

@@ -97,8 +97,7 @@ crm_sbg_survival(const CrmSbgModel *model, double from, double renewals)
 {
 	double stay = model->beta + from;
 
-	return exp(lgamma(stay + renewals) - lgamma(stay) + lgamma(model->alpha + stay) -
-			   lgamma(model->alpha + stay + renewals));
+	return exp(crm_log_falling(stay, model->alpha, renewals));
 }
 
 /*

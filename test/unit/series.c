@@ -24,6 +24,18 @@ static const struct
 	{3.0, 8.5, 1.0, 250000, 0.66666666666666667, 1e-8},
 };
 
+/* The log of the product of (b + j) / (b + gap + j), j < n; mpmath, 50 digits, loggamma. */
+static const double falling[][4] = {
+	{1.5, 0.25, 250000.0, -3.07092405759396121},
+	{1000000000.0, 1.0, 1000000.0, -0.000999500333083533167},
+	{1000000000.0, 0.001, 1000000.0, -9.99500333582534187e-7},
+	{1000000000.0, 1000000000.0, 3.0, -2.07944154017983593},
+	{100000.0, 100000.0, 100000.0, -52324.9582177687873},
+	{0.001, 0.001, 5.0, -0.695228381220451157},
+	{300000000.0, 20000.0, 700000.0, -46.6107549777538349},
+	{1e-09, 1000000000.0, 5.0, -121.161541199247188},
+};
+
 int
 main(void)
 {
@@ -37,6 +49,13 @@ main(void)
 				 known[i].terms);
 		is_close(crm_ratio_series(known[i].b, known[i].c, known[i].z, known[i].terms), known[i].sum,
 				 known[i].tolerance, name);
+	}
+	for (size_t i = 0; i < sizeof falling / sizeof *falling; i++)
+	{
+		const double *w = falling[i];
+
+		is_near(crm_log_falling(w[0], w[1], w[2]), w[3], 1e-11 * fmax(1.0, fabs(w[3])),
+				"the log of a product");
 	}
 	is_near(crm_ratio_series(2.0, 3.0, 0.9, 0.99), 0.0, 0.0, "no whole term");
 	is_near(crm_ratio_series(2.0, 3.0, 0.0, INFINITY), 0.0, 0.0, "z = 0");

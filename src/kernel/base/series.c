@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "kernel/base/special.h"
+
 #define TERMS_MAX 100000.0 /* that are summed one by one */
 #define STEPS_MAX 4000000  /* of the continued fraction: z up to 1 - 2.5e-11 for full precision */
 
@@ -29,6 +31,18 @@ geometric_2f1(double b, double c, double z)
 		value = 1.0 - a / (base * (base + 1.0)) * z / value;
 	}
 	return 1.0 / (1.0 - b / c * z / value);
+}
+
+/*
+ * Give the log of the product of (b + j) / (b + gap + j) over j = 0 .. n - 1, by that of the two
+ * ratios of gamma functions which is of the shorter one of n and gap: it has their digits.
+ */
+double
+crm_log_falling(double b, double gap, double n)
+{
+	if (n <= gap)
+		return crm_log_gamma_ratio(b, n) - crm_log_gamma_ratio(b + gap, n);
+	return crm_log_gamma_ratio(b, gap) - crm_log_gamma_ratio(b + n, gap);
 }
 
 /*
@@ -58,7 +72,7 @@ crm_ratio_series(double b, double c, double z, double terms)
 	if (isinf(terms))
 		return sum;
 	terms = floor(terms);
-	term = exp(lgamma(b + terms) - lgamma(b) - (lgamma(c + terms) - lgamma(c)) + terms * log(z));
+	term = exp(crm_log_falling(b, c - b, terms) + terms * log(z));
 	if (z < 1.0)
 		return sum - term * z * ((b + terms) / (c + terms)) *
 						 geometric_2f1(b + terms + 1.0, c + terms + 1.0, z);

@@ -18,9 +18,10 @@ typedef struct Count
 	double n, horizon;
 } Count;
 
-/* Give an integral of paretonbd_integral.h with its logs filled in. */
+/* Give an integral of paretonbd_integral.h with its logs filled in, and its means unless NULL. */
 static double
-log_integral(double alpha, double beta, double a, double b, double rate, double y0, double y1)
+log_integral(double alpha, double beta, double a, double b, double rate, double y0, double y1,
+			 CrmParetonbdMeans *means)
 {
 	CrmParetonbdIntegral integral = {.alpha = alpha,
 									 .beta = beta,
@@ -32,23 +33,53 @@ log_integral(double alpha, double beta, double a, double b, double rate, double 
 									 .log_alpha = log(alpha + y0),
 									 .log_beta = log(beta + y0)};
 
-	return crm_paretonbd_log_integral(&integral, NULL);
+	return crm_paretonbd_log_integral(&integral, means);
+}
+
+/*
+ * Give P(alive) at T, and in slopes, unless NULL, the derivatives of its logarithm by those of r,
+ * alpha, s, beta.
+ */
+double
+crm_paretonbd_p_alive_slopes(const CrmParetonbd *model, double x, double t_x, double t,
+							 double *slopes)
+{
+	double shape = model->r + x, alpha = model->alpha + t, beta = model->beta + t;
+	double log_alpha, log_beta, odds, e, left;
+	CrmParetonbdMeans means;
+
+	if (crm_btyd_check(x, t_x, t) != NULL)
+		return NAN;
+	if (t_x == t)
+	{
+		for (int i = 0; slopes != NULL && i < CRM_PARETONBD_PARAMETERS; i++)
+			slopes[i] = 0.0;
+		return 1.0;
+	}
+	log_alpha = log(alpha);
+	log_beta = log(beta);
+	odds = log(model->s) +
+		   log_integral(model->alpha, model->beta, shape, model->s + 1.0, 0.0, t_x, t,
+						slopes != NULL ? &means : NULL) +
+		   shape * log_alpha + model->s * log_beta;
+	e = exp(-fabs(odds));
+	left = (odds > 0.0 ? 1.0 : e) / (1.0 + e);
+	if (slopes != NULL)
+	{
+		slopes[0] = -left * model->r * (log_alpha - means.log_alpha);
+		slopes[1] = -left * model->alpha * shape * (1.0 / alpha - means.inverse_alpha);
+		slopes[2] = -left * (1.0 + model->s * (log_beta - means.log_beta));
+		slopes[3] =
+			-left * model->beta * (model->s / beta - (model->s + 1.0) * means.inverse_beta);
+	}
+	return (odds > 0.0 ? e : 1.0) / (1.0 + e);
 }
 
 /* Give P(alive) at T. */
 double
 crm_paretonbd_p_alive(const CrmParetonbd *model, double x, double t_x, double t)
 {
-	double shape = model->r + x, odds;
-
-	if (crm_btyd_check(x, t_x, t) != NULL)
-		return NAN;
-	if (t_x == t)
-		return 1.0;
-	odds = log(model->s) +
-		   log_integral(model->alpha, model->beta, shape, model->s + 1.0, 0.0, t_x, t) +
-		   shape * log(model->alpha + t) + model->s * log(model->beta + t);
-	return odds > 0.0 ? exp(-odds) / (1.0 + exp(-odds)) : 1.0 / (1.0 + exp(odds));
+	return crm_paretonbd_p_alive_slopes(model, x, t_x, t, NULL);
 }
 
 /* Give the orders to expect within the horizon of a customer with x and T who is alive. */
@@ -75,22 +106,30 @@ crm_paretonbd_expected_orders(const CrmParetonbd *model, double x, double t_x, d
 }
 
 /*
- * Give the chance of at least one order within the horizon: the first comes at y when neither it
- * nor the leaving has come before,
- *     P(alive) integral from 0 to h of E[lambda e^(-(lambda + mu) y)] dy.
+ * Give the chance of at least one order within the horizon of a customer who is alive: the first
+ * comes at y when neither it nor the leaving has come before,
+ *     integral from 0 to h of E[lambda e^(-(lambda + mu) y)] dy.
  */
 double
-crm_paretonbd_p_any_order(const CrmParetonbd *model, double x, double t_x, double t, double horizon)
+crm_paretonbd_any_if_alive(const CrmParetonbd *model, double x, double t, double horizon)
 {
 	double alpha = model->alpha + t, beta = model->beta + t, shape = model->r + x, log_any;
 
-	if (crm_btyd_check(x, t_x, t) != NULL || !(horizon >= 0.0))
+	if (crm_btyd_check(x, 0.0, t) != NULL || !(horizon >= 0.0))
 		return NAN;
 	if (horizon == 0.0)
 		return 0.0;
 	log_any = log(shape) + shape * log(alpha) + model->s * log(beta) +
-			  log_integral(alpha, beta, shape + 1.0, model->s, 0.0, 0.0, horizon);
-	return crm_paretonbd_p_alive(model, x, t_x, t) * exp(fmin(log_any, 0.0));
+			  log_integral(alpha, beta, shape + 1.0, model->s, 0.0, 0.0, horizon, NULL);
+	return exp(fmin(log_any, 0.0));
+}
+
+/* Give the same of a customer who may have left. */
+double
+crm_paretonbd_p_any_order(const CrmParetonbd *model, double x, double t_x, double t, double horizon)
+{
+	return crm_paretonbd_p_alive(model, x, t_x, t) *
+		   crm_paretonbd_any_if_alive(model, x, t, horizon);
 }
 
 /* The log of tau^n (alpha + tau)^-(r + n) (beta + tau)^-(s + 1) dtau/dw, tau = h / (1 + e^-w). */
@@ -147,7 +186,27 @@ crm_paretonbd_discounted_if_alive(const CrmParetonbd *model, double x, double t,
 	if (rate == 0.0)
 		return crm_paretonbd_expected_if_alive(model, x, t, horizon);
 	return (model->r + x) / alpha *
-		   exp(model->s * log(beta) + log_integral(beta, beta, 0.0, model->s, rate, 0.0, horizon));
+		   exp(model->s * log(beta) + log_integral(beta, beta, 0.0, model->s, rate, 0.0, horizon, NULL));
+}
+
+/*
+ * Give the same, and in slopes the derivatives of its logarithm by those of r, alpha, s, beta. The
+ * horizon is above zero.
+ */
+double
+crm_paretonbd_discounted_slopes(const CrmParetonbd *model, double x, double t, double horizon,
+								double rate, double *slopes)
+{
+	double alpha = model->alpha + t, beta = model->beta + t, log_beta = log(beta);
+	CrmParetonbdMeans means;
+	double log_sum =
+		log_integral(beta, beta, 0.0, model->s, rate, 0.0, horizon, &means) + model->s * log_beta;
+
+	slopes[0] = model->r / (model->r + x);
+	slopes[1] = -model->alpha / alpha;
+	slopes[2] = model->s * (log_beta - means.log_beta);
+	slopes[3] = model->s * model->beta * (1.0 / beta - means.inverse_beta);
+	return (model->r + x) / alpha * exp(log_sum);
 }
 
 /* Give the same of a customer who may have left: P(alive) times that. */

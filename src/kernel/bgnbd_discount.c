@@ -10,9 +10,9 @@
  * h finite, as many counts as the sum of    Gauss's rule in ln(1 + s / (alpha + T)) of
  *     E[Y(h)] takes                         that sum; its derivatives likewise           1e-11
  * h finite, all else                        an integral over p and lambda                 1e-9
- * h infinite, zeta >= 0.5                   the integral by its continued fraction
+ * h infinite, zeta >= 0.5 or k >= 7         the integral by its continued fraction
  *     (DLMF 8.19.17), E by quadrature                                                    1e-10
- * h infinite, zeta below                    the integral by Gauss's rule in ln(1 + t)    1e-10
+ * h infinite, zeta and k below              the integral by Gauss's rule in ln(1 + t)    1e-10
  *
  * Every term is positive: nothing cancels. All are pure functions.
  */
@@ -27,7 +27,8 @@
 #define PANELS     8
 #define NODES      (PANELS * CRM_GAUSS + 1)
 #define STEP       1e-4 /* of differences, on logarithms */
-#define SMALL_ZETA 0.5
+#define SMALL_ZETA 0.5 /* below it the continued fraction takes hundreds of steps */
+#define FAST_SHAPE 7.0 /* but not from this shape on */
 
 /* Nodes of the time and what is summed over counts at each; the last one is the horizon itself. */
 typedef struct Moments
@@ -149,7 +150,7 @@ residual_given_p(const void *user, double w)
 	double p = w > 0.0 ? 1.0 / (1.0 + exp(-w)) : exp(w) / (1.0 + exp(w));
 	double shape = it->who.shape, base, ahead, behind, value;
 
-	if (it->discount < SMALL_ZETA * p)
+	if (it->discount < SMALL_ZETA * p && shape < FAST_SHAPE)
 		return residual_integral(it->discount / p, shape) / p;
 	/* 1 / (zeta + k + 1 - 1 (k + 1) / (zeta + k + 3 - 2 (k + 2) / ...)), by Lentz, all times p */
 	base = it->discount + p * (shape + 1.0);
@@ -163,10 +164,32 @@ residual_given_p(const void *user, double w)
 		behind = 1.0 / (base + term * behind);
 		ahead = base + term / ahead;
 		value *= ahead * behind;
-		if (fabs(ahead * behind - 1.0) < 1e-15)
+		if (fabs(ahead * behind - 1.0) < 1e-14)
 			break;
 	}
 	return value;
+}
+
+/* Give E of that over p. */
+static double
+mean_residual(const Residual *it)
+{
+	double p[CRM_QUADRATURE_NODES], weight[CRM_QUADRATURE_NODES], old, sum = 0.0;
+	CrmPeak peak;
+
+	crm_peak_find(crm_bgnbd_weigh_p, it, log(it->who.a / it->who.b), &peak);
+	for (int n = 32; n <= CRM_QUADRATURE_NODES; n += n / 2)
+	{
+		old = sum;
+		sum = 0.0;
+		crm_peak_nodes(crm_bgnbd_weigh_p, it, &peak, n, p, weight);
+		for (int i = 0; i < n; i++)
+			if (weight[i] > 1e-17)
+				sum += weight[i] * residual_given_p(it, p[i]);
+		if (fabs(sum - old) <= 1e-9 * sum)
+			break;
+	}
+	return sum;
 }
 
 /* The log of the density of w = ln lambda, but for a constant. */
@@ -251,10 +274,8 @@ crm_bgnbd_discounted_if_alive(const CrmBgnbd *model, double x, double t, double 
 	if (isinf(horizon))
 	{
 		Residual residual = {who, rate * who.rate};
-		CrmValue mean;
 
-		crm_expectation(crm_bgnbd_weigh_p, residual_given_p, &residual, log(who.a / who.b), &mean);
-		return who.shape * mean.value;
+		return who.shape * mean_residual(&residual);
 	}
 	return sum_of_counts(&who, rate, &sum) ? sum.value : discounted_by_integrals(&who, rate);
 }

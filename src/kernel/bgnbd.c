@@ -2,7 +2,9 @@
  * bgnbd.c: the likelihood of BG/NBD and MBG/NBD, its gradient and its fit; see bgnbd.h.
  *
  * What depends on x alone is computed once for each distinct x, the logs of alpha + time once for
- * each distinct time: a distinct row costs one exp and one log1p, a row of BG/NBD with x = 0 less.
+ * each distinct time: a distinct row costs one exp, and, where its weight is not 1, one log1p; a row
+ * of BG/NBD with x = 0 less. The logs of rows of weight 1 are those of products of BLOCK factors of
+ * at most 2, which cost BLOCK units in the last place of a block's sum.
  */
 #include <math.h>
 #include <string.h>
@@ -12,7 +14,7 @@
 #include "kernel/bgnbd.h"
 
 #define POLL_ROWS 65536
-#define BLOCK     1024  /* rows whose plain sums go to the exact ones */
+#define BLOCK     512   /* rows whose plain sums go to the exact ones; 2^BLOCK is finite */
 #define SAMPLE    20000 /* distinct rows that show where to start on more than that */
 #define BOUND     11.5  /* of the logs of r, a and b, and of alpha over the mean T */
 
@@ -102,6 +104,7 @@ static void
 add_rows(const Task *task, const CrmBgnbd *at, size_t first, size_t last, Sums *sums)
 {
 	const CrmBtyd *data = task->data;
+	double product = 1.0;
 
 	for (size_t i = first; i < last; i++)
 	{
@@ -118,7 +121,11 @@ add_rows(const Task *task, const CrmBgnbd *at, size_t first, size_t last, Sums *
 			double odds = task->log_ratio[row.x] + shape * gap; /* of having left, ln */
 			double e = exp(-fabs(odds)), left = (odds > 0.0 ? 1.0 : e) / (1.0 + e);
 
-			sums->value += weight * (fmax(odds, 0.0) + log1p(e));
+			if (weight <= 1.0 && weight >= 1.0)
+				product *= 1.0 + e;
+			else
+				sums->value += weight * log1p(e);
+			sums->value += odds > 0.0 ? weight * odds : 0.0;
 			left *= weight;
 			sums->r += left * gap;
 			sums->alpha += left * shape * (task->inverse[row.t] - task->inverse[row.t_x]);
@@ -126,6 +133,7 @@ add_rows(const Task *task, const CrmBgnbd *at, size_t first, size_t last, Sums *
 			sums->b -= left * task->inverse_b[row.x];
 		}
 	}
+	sums->value += log(product);
 }
 
 /* Give the log-likelihood of all rows, and in gradient, if any, its derivatives by logs. */
@@ -259,9 +267,9 @@ propose(const CrmBtyd *data, CrmLikelihood *likelihood)
 	likelihood->n_candidates = c;
 }
 
-/* Fit to data; start: logs to start from, or NULL for the candidates. */
+/* Fit to data; near: a fit to a sample of them to start from, or NULL for the candidates. */
 static CrmStatus
-fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, const double *start,
+fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, const CrmFit *near,
 		 CrmFit *fit)
 {
 	CrmLikelihood likelihood = {.n = CRM_BGNBD_PARAMETERS,
@@ -274,11 +282,7 @@ fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, const dou
 
 	likelihood.user = &task;
 	propose(data, &likelihood);
-	if (start != NULL)
-	{
-		memcpy(likelihood.candidates, start, CRM_BGNBD_PARAMETERS * sizeof *start);
-		likelihood.n_candidates = likelihood.n_starts = 1;
-	}
+	likelihood.near = near;
 	if (status == CRM_OK)
 		status = crm_likelihood_fit(ctx, &likelihood, fit);
 	end_task(&task);
@@ -293,8 +297,8 @@ fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, const dou
 CrmStatus
 crm_bgnbd_fit(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, CrmBgnbdModel *model)
 {
-	double start[CRM_BGNBD_PARAMETERS];
-	const double *known = NULL;
+	CrmFit of_sample;
+	const CrmFit *near = NULL;
 	CrmStatus status;
 
 	memset(model, 0, sizeof *model);
@@ -306,15 +310,13 @@ crm_bgnbd_fit(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, CrmB
 
 		status = crm_btyd_sample(ctx, data, SAMPLE, &sample);
 		if (status == CRM_OK)
-			status = fit_from(ctx, &sample, param, NULL, &model->fit);
+			status = fit_from(ctx, &sample, param, NULL, &of_sample);
 		crm_btyd_sample_free(ctx, &sample);
 		if (status != CRM_OK)
 			return status;
-		for (int i = 0; i < CRM_BGNBD_PARAMETERS; i++)
-			start[i] = log(model->fit.parameter[i]);
-		known = start;
+		near = &of_sample;
 	}
-	status = fit_from(ctx, data, param, known, &model->fit);
+	status = fit_from(ctx, data, param, near, &model->fit);
 	if (status != CRM_OK)
 		return status;
 	if (data->total < 3.0 || data->repeat <= 0.0)

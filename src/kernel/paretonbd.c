@@ -221,9 +221,9 @@ propose(const CrmBtyd *data, CrmLikelihood *likelihood)
 	likelihood->n_candidates = c;
 }
 
-/* Fit to data; start: logs to start from, or NULL for the candidates. */
+/* Fit to data; near: a fit to a sample of them to start from, or NULL for the candidates. */
 static CrmStatus
-fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmParetonbdParam *param, const double *start,
+fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmParetonbdParam *param, const CrmFit *near,
 		 CrmFit *fit)
 {
 	CrmLikelihood likelihood = {.n = CRM_PARETONBD_PARAMETERS,
@@ -236,11 +236,7 @@ fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmParetonbdParam *param, const
 
 	likelihood.user = &task;
 	propose(data, &likelihood);
-	if (start != NULL)
-	{
-		memcpy(likelihood.candidates, start, CRM_PARETONBD_PARAMETERS * sizeof *start);
-		likelihood.n_candidates = likelihood.n_starts = 1;
-	}
+	likelihood.near = near;
 	if (status == CRM_OK)
 		status = crm_likelihood_fit(ctx, &likelihood, fit);
 	end_task(&task);
@@ -256,8 +252,8 @@ CrmStatus
 crm_paretonbd_fit(CrmCtx *ctx, const CrmBtyd *data, const CrmParetonbdParam *param,
 				  CrmParetonbdModel *model)
 {
-	double start[CRM_PARETONBD_PARAMETERS];
-	const double *known = NULL;
+	CrmFit of_sample;
+	const CrmFit *near = NULL;
 	CrmStatus status;
 
 	memset(model, 0, sizeof *model);
@@ -269,15 +265,13 @@ crm_paretonbd_fit(CrmCtx *ctx, const CrmBtyd *data, const CrmParetonbdParam *par
 
 		status = crm_btyd_sample(ctx, data, SAMPLE, &sample);
 		if (status == CRM_OK)
-			status = fit_from(ctx, &sample, param, NULL, &model->fit);
+			status = fit_from(ctx, &sample, param, NULL, &of_sample);
 		crm_btyd_sample_free(ctx, &sample);
 		if (status != CRM_OK)
 			return status;
-		for (int i = 0; i < CRM_PARETONBD_PARAMETERS; i++)
-			start[i] = log(model->fit.parameter[i]);
-		known = start;
+		near = &of_sample;
 	}
-	status = fit_from(ctx, data, param, known, &model->fit);
+	status = fit_from(ctx, data, param, near, &model->fit);
 	if (status != CRM_OK)
 		return status;
 	if (data->total < 3.0 || data->repeat <= 0.0)

@@ -10,6 +10,7 @@
 #include "kernel/base/table.h"
 
 #define POLL_ROWS 262144
+#define DIRECT    65536 /* whole values up to that many more than rows have a table of their own */
 
 /*
  * Say why (x, t_x, T) cannot be of a customer, in the words of an error message; NULL when it can.
@@ -44,10 +45,17 @@ is_same(const CrmBtydData *data, size_t i, size_t j)
 	return data->x[i] == data->x[j] && data->t_x[i] == data->t_x[j] && data->t[i] == data->t[j];
 }
 
-/* Check and hash every row. */
+/*
+ * Check and hash every row. *whole: the values are so small whole numbers that a table of all of
+ * them up to the largest, *most, is no larger than the rows.
+ */
 static CrmStatus
-hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, uint32_t *index)
+hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, uint32_t *index,
+		  bool *whole, size_t *most)
 {
+	double largest = 0.0, bound = (double) data->n + DIRECT;
+
+	*whole = true;
 	for (size_t i = 0; i < data->n; i++)
 	{
 		if (i % POLL_ROWS == 0 && crm_poll(ctx))
@@ -60,18 +68,28 @@ hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, u
 		}
 		hash[i] = hash_row(data, i);
 		index[i] = (uint32_t) i;
+		largest = data->x[i] > largest ? data->x[i] : largest;
+		largest = data->t[i] > largest ? data->t[i] : largest;
+		*whole = *whole && floor(data->t_x[i]) == data->t_x[i] && floor(data->t[i]) == data->t[i];
 	}
+	*whole = *whole && largest < bound;
+	*most = *whole ? (size_t) largest : 0;
 	return CRM_OK;
 }
 
-/* Sum the weights of runs of equal rows; index keeps the first row of each run. */
+/*
+ * Sum the weights of runs of equal rows; index keeps the first row of each run. Rows take their
+ * values themselves, for now, where these are whole.
+ */
 static CrmStatus
-merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint32_t *index)
+merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint64_t *hash, bool whole,
+		   uint32_t *index)
 {
 	size_t runs = 0;
 
 	for (size_t i = 1; i <= data->n; i++)
-		runs += i == data->n || !is_same(data, index[i], index[i - 1]);
+		runs += i == data->n || hash[index[i]] != hash[index[i - 1]] ||
+				!is_same(data, index[i], index[i - 1]);
 	btyd->row = crm_allocate(ctx, runs, sizeof *btyd->row);
 	btyd->room = btyd->row != NULL ? runs : 0;
 	if (btyd->row == NULL || (btyd->weight = crm_allocate(ctx, runs, sizeof(double))) == NULL)
@@ -81,14 +99,79 @@ merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint32_t *index)
 		CrmSum sum = {0.0, 0.0};
 		size_t first = i;
 
-		for (; i < data->n && is_same(data, index[i], index[first]); i++)
+		for (; i < data->n && hash[index[i]] == hash[index[first]] &&
+			   is_same(data, index[i], index[first]);
+			 i++)
 			crm_sum_add(&sum, data->weight != NULL ? data->weight[index[i]] : 1.0);
 		btyd->weight[btyd->n] = crm_sum_value(sum);
-		index[btyd->n++] = index[first];
+		first = index[first];
+		if (whole)
+			btyd->row[btyd->n] =
+				(CrmBtydRow){(uint32_t) data->x[first], (uint32_t) data->t_x[first],
+							 (uint32_t) data->t[first]};
+		index[btyd->n++] = (uint32_t) first;
 		if (btyd->n % POLL_ROWS == 0 && crm_poll(ctx))
 			return CRM_ABORTED;
 	}
 	return CRM_OK;
+}
+
+/*
+ * Make an ascending table of the whole numbers that place[] flags by 1, up to most; place[] gives
+ * their positions afterwards.
+ */
+static CrmStatus
+number_values(CrmCtx *ctx, uint32_t *place, size_t most, double **table, size_t *room,
+			  size_t *count)
+{
+	uint32_t n = 0;
+
+	for (size_t v = 0; v <= most; v++)
+		*count += place[v];
+	*table = crm_allocate(ctx, *count, sizeof **table);
+	*room = *table != NULL ? *count : 0;
+	if (*table == NULL)
+		return ctx->failure;
+	for (size_t v = 0; v <= most; v++)
+		if (place[v] > 0)
+		{
+			(*table)[n] = (double) v;
+			place[v] = n++;
+		}
+	return CRM_OK;
+}
+
+/* Make the tables of x and of the times from rows that hold whole values, and let them refer to
+ * the tables. */
+static CrmStatus
+make_direct_tables(CrmCtx *ctx, CrmBtyd *btyd, size_t most)
+{
+	uint32_t *place = crm_allocate(ctx, most + 1, sizeof *place);
+	CrmStatus status = place == NULL ? ctx->failure : CRM_OK;
+
+	if (status == CRM_OK)
+	{
+		memset(place, 0, (most + 1) * sizeof *place);
+		for (size_t i = 0; i < btyd->n; i++)
+			place[btyd->row[i].x] = 1;
+		status = number_values(ctx, place, most, &btyd->x, &btyd->room_x, &btyd->n_x);
+	}
+	if (status == CRM_OK)
+	{
+		for (size_t i = 0; i < btyd->n; i++)
+			btyd->row[i].x = place[btyd->row[i].x];
+		memset(place, 0, (most + 1) * sizeof *place);
+		for (size_t i = 0; i < btyd->n; i++)
+			place[btyd->row[i].t_x] = place[btyd->row[i].t] = 1;
+		status = number_values(ctx, place, most, &btyd->time, &btyd->room_t, &btyd->n_t);
+	}
+	for (size_t i = 0; status == CRM_OK && i < btyd->n; i++)
+	{
+		btyd->row[i].t_x = place[btyd->row[i].t_x];
+		btyd->row[i].t = place[btyd->row[i].t];
+	}
+	crm_release(ctx, place, most + 1, sizeof *place);
+	return status;
 }
 
 /*
@@ -197,9 +280,10 @@ sum_up(CrmCtx *ctx, CrmBtyd *btyd)
 CrmStatus
 crm_btyd_collapse(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd)
 {
-	size_t n = data->n;
+	size_t n = data->n, most = 0;
 	uint64_t *hash;
 	uint32_t *index, *scratch;
+	bool whole = false;
 	CrmStatus status;
 
 	memset(btyd, 0, sizeof *btyd);
@@ -210,15 +294,15 @@ crm_btyd_collapse(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd)
 	scratch = crm_allocate(ctx, n, sizeof *scratch);
 	status = hash == NULL || index == NULL || scratch == NULL ? ctx->failure : CRM_OK;
 	if (status == CRM_OK)
-		status = hash_rows(ctx, data, btyd, hash, index);
+		status = hash_rows(ctx, data, btyd, hash, index, &whole, &most);
 	if (status == CRM_OK)
 		status = crm_radix_sort_hashes(ctx, hash, index, scratch, n);
 	crm_release(ctx, scratch, n, sizeof *scratch);
+	if (status == CRM_OK)
+		status = merge_runs(ctx, data, btyd, hash, whole, index);
 	crm_release(ctx, hash, n, sizeof *hash);
 	if (status == CRM_OK)
-		status = merge_runs(ctx, data, btyd, index);
-	if (status == CRM_OK)
-		status = make_tables(ctx, data, btyd, index);
+		status = whole ? make_direct_tables(ctx, btyd, most) : make_tables(ctx, data, btyd, index);
 	crm_release(ctx, index, n, sizeof *index);
 	return status == CRM_OK ? sum_up(ctx, btyd) : status;
 }

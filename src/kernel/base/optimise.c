@@ -13,6 +13,7 @@
 #define HUGE_VALUE 1e300  /* what a value that is no number counts as */
 #define STEP       6.1e-6 /* of the differences: the cube root of DBL_EPSILON */
 #define POLISHES   20
+#define KEEP       0.3 /* a Hessian that brings the gradient down by as much serves again */
 #define MEMORY     8 /* pairs that L-BFGS keeps */
 
 /* A search under way: the function, and the best point it was asked for. */
@@ -227,19 +228,22 @@ clamp(const CrmOptimiseParam *param, double *x)
 
 /*
  * Improve the best point by damped Newton steps (Levenberg's lambda) while they bring the gradient
- * or the value down; give the norm of the gradient that remains.
+ * or the value down; give the norm of the gradient that remains. given is a Hessian to begin with,
+ * or NULL.
  */
 static CrmStatus
-polish(Search *search, double *norm)
+polish(Search *search, const double *given, double *norm)
 {
 	const CrmOptimiseParam *param = search->param;
 	int n = param->n;
 	double x[CRM_OPTIMISE_MAX], gradient[CRM_OPTIMISE_MAX], step[CRM_OPTIMISE_MAX];
 	double hessian[CRM_OPTIMISE_MAX * CRM_OPTIMISE_MAX];
 	double value, lambda = 0.0;
-	bool stale = true;
+	bool stale = given == NULL, here = false; /* the Hessian is to be made anew; it is that at x */
 	CrmStatus status;
 
+	if (given != NULL)
+		memcpy(hessian, given, (size_t) (n * n) * sizeof *hessian);
 	memcpy(x, search->x, sizeof x);
 	if ((status = ask(search, x, &value, gradient)) != CRM_OK)
 		return status;
@@ -250,6 +254,7 @@ polish(Search *search, double *norm)
 
 		if (stale && (status = differences(search, x, hessian)) != CRM_OK)
 			return status;
+		here |= stale;
 		stale = false;
 		if (newton_step(param, x, hessian, gradient, lambda, step))
 		{
@@ -264,18 +269,23 @@ polish(Search *search, double *norm)
 			{
 				bool small = next_norm > 0.5 * *norm && value - next_value < 1e-14 * fabs(value);
 
+				stale = next_norm > KEEP * *norm;
+
 				memcpy(x, next, sizeof x);
 				memcpy(gradient, next_gradient, sizeof gradient);
 				value = next_value;
 				*norm = next_norm;
+				here = false;
 				lambda *= 0.1;
-				stale = true;
 				if (small)
 					break;
 				continue;
 			}
 		}
-		lambda = fmax(10.0 * lambda, 1e-4);
+		if (here)
+			lambda = fmax(10.0 * lambda, 1e-4);
+		else
+			stale = true;
 	}
 	search->best = value;
 	memcpy(search->x, x, sizeof x);
@@ -347,15 +357,20 @@ crm_minimise(CrmCtx *ctx, CrmObjective f, void *user, const CrmOptimiseParam *pa
 		double norm;
 		CrmStatus status;
 
-		if ((status = begin(&search, param->starts + (size_t) s * param->n)) != CRM_OK ||
-			(status = run_library(&search, NLOPT_LD_LBFGS)) != CRM_OK ||
-			(status = polish(&search, &norm)) != CRM_OK)
+		if ((status = begin(&search, param->starts + (size_t) s * param->n)) != CRM_OK)
+			return status;
+		norm = INFINITY;
+		if (param->hessian != NULL && (status = polish(&search, param->hessian, &norm)) != CRM_OK)
+			return status;
+		if (norm > param->tolerance &&
+			((status = run_library(&search, NLOPT_LD_LBFGS)) != CRM_OK ||
+			 (status = polish(&search, NULL, &norm)) != CRM_OK))
 			return status;
 		if (norm > param->tolerance)
 		{
 			fallback = true;
 			if ((status = run_library(&search, NLOPT_LN_SBPLX)) != CRM_OK ||
-				(status = polish(&search, &norm)) != CRM_OK)
+				(status = polish(&search, NULL, &norm)) != CRM_OK)
 				return status;
 		}
 		keep(&search, norm, fallback, before, optimum);

@@ -5,7 +5,8 @@
  *
  * From each start NLopt's L-BFGS (Nocedal 1980, doi 10.1090/S0025-5718-1980-0572855-7; Liu and
  * Nocedal 1989, doi 10.1007/BF01589116), of which the best point is polished by Newton's steps on
- * differences of the gradient. Where that leaves a gradient above the tolerance, Subplex (Rowan
+ * differences of the gradient, which a step that brought the gradient to a third keeps. A start that
+ * is known to be near, with a Hessian from elsewhere, goes to the polishing at once. Where that leaves a gradient above the tolerance, Subplex (Rowan
  * 1990), which asks for no gradient, searches on, and the polishing follows again.
  *
  * Scale the function and the variables so that a change of 1 is large in each: a mean
@@ -34,6 +35,8 @@ typedef struct CrmOptimiseParam
 	const double *lower, *upper;
 	const double *starts; /* n_starts rows of n; they are brought between the bounds */
 	int n_starts;
+	const double *hessian; /* of about f near the starts, n rows of n: Newton's steps come first; or
+							  NULL */
 	double tolerance;    /* converged when the norm of the gradient is at most this */
 	int max_evaluations; /* of each search from each start */
 } CrmOptimiseParam;

@@ -18,20 +18,16 @@ typedef struct Count
 	double n, horizon;
 } Count;
 
-/* Give an integral of paretonbd_integral.h with its logs filled in, and its means unless NULL. */
+/*
+ * Give ln of integral from 0 to h of (1 + y / alpha)^-a (1 + y / beta)^-b e^(-rate y) dy, and its
+ * means unless NULL, those of logs without ln alpha and ln beta.
+ */
 static double
-log_integral(double alpha, double beta, double a, double b, double rate, double y0, double y1,
+log_integral(double alpha, double beta, double a, double b, double rate, double horizon,
 			 CrmParetonbdMeans *means)
 {
-	CrmParetonbdIntegral integral = {.alpha = alpha,
-									 .beta = beta,
-									 .a = a,
-									 .b = b,
-									 .rate = rate,
-									 .y0 = y0,
-									 .y1 = y1,
-									 .log_alpha = log(alpha + y0),
-									 .log_beta = log(beta + y0)};
+	CrmParetonbdIntegral integral = {
+		.alpha = alpha, .beta = beta, .a = a, .b = b, .rate = rate, .y1 = horizon};
 
 	return crm_paretonbd_log_integral(&integral, means);
 }
@@ -45,7 +41,16 @@ crm_paretonbd_p_alive_slopes(const CrmParetonbd *model, double x, double t_x, do
 							 double *slopes)
 {
 	double shape = model->r + x, alpha = model->alpha + t, beta = model->beta + t;
-	double log_alpha, log_beta, odds, e, left;
+	double odds, e, left;
+	/* relative to (alpha + T)^-(r + x) (beta + T)^-(s + 1) */
+	CrmParetonbdIntegral integral = {.alpha = model->alpha,
+									 .beta = model->beta,
+									 .a = shape,
+									 .b = model->s + 1.0,
+									 .y0 = t_x,
+									 .y1 = t,
+									 .log_alpha = -log1p((t - t_x) / (model->alpha + t_x)),
+									 .log_beta = -log1p((t - t_x) / (model->beta + t_x))};
 	CrmParetonbdMeans means;
 
 	if (crm_btyd_check(x, t_x, t) != NULL)
@@ -56,19 +61,15 @@ crm_paretonbd_p_alive_slopes(const CrmParetonbd *model, double x, double t_x, do
 			slopes[i] = 0.0;
 		return 1.0;
 	}
-	log_alpha = log(alpha);
-	log_beta = log(beta);
-	odds = log(model->s) +
-		   log_integral(model->alpha, model->beta, shape, model->s + 1.0, 0.0, t_x, t,
-						slopes != NULL ? &means : NULL) +
-		   shape * log_alpha + model->s * log_beta;
+	odds = log(model->s / beta) +
+		   crm_paretonbd_log_integral(&integral, slopes != NULL ? &means : NULL);
 	e = exp(-fabs(odds));
 	left = (odds > 0.0 ? 1.0 : e) / (1.0 + e);
 	if (slopes != NULL)
 	{
-		slopes[0] = -left * model->r * (log_alpha - means.log_alpha);
+		slopes[0] = left * model->r * means.log_alpha;
 		slopes[1] = -left * model->alpha * shape * (1.0 / alpha - means.inverse_alpha);
-		slopes[2] = -left * (1.0 + model->s * (log_beta - means.log_beta));
+		slopes[2] = left * (model->s * means.log_beta - 1.0);
 		slopes[3] =
 			-left * model->beta * (model->s / beta - (model->s + 1.0) * means.inverse_beta);
 	}
@@ -119,8 +120,7 @@ crm_paretonbd_any_if_alive(const CrmParetonbd *model, double x, double t, double
 		return NAN;
 	if (horizon == 0.0)
 		return 0.0;
-	log_any = log(shape) + shape * log(alpha) + model->s * log(beta) +
-			  log_integral(alpha, beta, shape + 1.0, model->s, 0.0, 0.0, horizon, NULL);
+	log_any = log(shape / alpha) + log_integral(alpha, beta, shape + 1.0, model->s, 0.0, horizon, NULL);
 	return exp(fmin(log_any, 0.0));
 }
 
@@ -176,7 +176,7 @@ double
 crm_paretonbd_discounted_if_alive(const CrmParetonbd *model, double x, double t, double horizon,
 								  double rate)
 {
-	double alpha = model->alpha + t, beta = model->beta + t;
+	double beta = model->beta + t;
 
 	if (crm_btyd_check(x, 0.0, t) != NULL || !(horizon >= 0.0) || !(rate >= 0.0) ||
 		(isinf(horizon) && rate == 0.0) || isinf(rate))
@@ -185,8 +185,8 @@ crm_paretonbd_discounted_if_alive(const CrmParetonbd *model, double x, double t,
 		return 0.0;
 	if (rate == 0.0)
 		return crm_paretonbd_expected_if_alive(model, x, t, horizon);
-	return (model->r + x) / alpha *
-		   exp(model->s * log(beta) + log_integral(beta, beta, 0.0, model->s, rate, 0.0, horizon, NULL));
+	return (model->r + x) / (model->alpha + t) *
+		   exp(log_integral(beta, beta, 0.0, model->s, rate, horizon, NULL));
 }
 
 /*
@@ -197,15 +197,14 @@ double
 crm_paretonbd_discounted_slopes(const CrmParetonbd *model, double x, double t, double horizon,
 								double rate, double *slopes)
 {
-	double alpha = model->alpha + t, beta = model->beta + t, log_beta = log(beta);
+	double alpha = model->alpha + t, beta = model->beta + t;
 	CrmParetonbdMeans means;
-	double log_sum =
-		log_integral(beta, beta, 0.0, model->s, rate, 0.0, horizon, &means) + model->s * log_beta;
+	double log_sum = log_integral(beta, beta, 0.0, model->s, rate, horizon, &means);
 
 	slopes[0] = model->r / (model->r + x);
 	slopes[1] = -model->alpha / alpha;
-	slopes[2] = model->s * (log_beta - means.log_beta);
-	slopes[3] = model->s * model->beta * (1.0 / beta - means.inverse_beta);
+	slopes[2] = -model->s * means.log_beta;
+	slopes[3] = model->s * (model->beta / beta) * means.gone_beta;
 	return (model->r + x) / alpha * exp(log_sum);
 }
 

@@ -1,8 +1,8 @@
 /*
  * bgnbd.c: the likelihood of BG/NBD and MBG/NBD, its gradient and its fit; see bgnbd.h.
  *
- * What depends on x alone is computed once for each distinct x, the logs of alpha + time once for
- * each distinct time: a distinct row costs one exp, and, where its weight is not 1, one log1p; a row
+ * What depends on x alone is computed once for each distinct x, the logs of 1 + time / alpha once for
+ * each distinct time (they stay small where r and alpha run to infinity, and keep their digits): a distinct row costs one exp, and, where its weight is not 1, one log1p; a row
  * of BG/NBD with x = 0 less. The logs of rows of weight 1 are those of products of BLOCK factors of
  * at most 2, which cost BLOCK units in the last place of a block's sum.
  */
@@ -24,13 +24,13 @@ typedef struct Task
 	CrmCtx *ctx;
 	const CrmBtyd *data;
 	bool modified;
-	double *log_time;  /* n_t: ln(alpha + time) */
-	double *inverse;   /* n_t: 1 / (alpha + time) */
+	double *log_time;  /* n_t: ln(1 + time / alpha) */
+	double *share;     /* n_t: time / (alpha + time) */
 	double *log_ratio; /* n_x: ln(a / (b + y - 1)) */
 	double *inverse_b; /* n_x: 1 / (b + y - 1) */
 } Task;
 
-/* Sums of a gradient by r, alpha, a, b. */
+/* A value, and its derivatives by r, ln alpha, a, b. */
 typedef struct Sums
 {
 	double value, r, alpha, a, b;
@@ -75,8 +75,8 @@ fill_tables(const Task *task, const CrmBgnbd *at, Sums *sums)
 
 	for (size_t i = 0; i < data->n_t; i++)
 	{
-		task->log_time[i] = log(at->alpha + data->time[i]);
-		task->inverse[i] = 1.0 / (at->alpha + data->time[i]);
+		task->log_time[i] = log1p(data->time[i] / at->alpha);
+		task->share[i] = data->time[i] / (at->alpha + data->time[i]);
 	}
 	for (size_t i = 0; i < data->n_x; i++)
 	{
@@ -89,10 +89,10 @@ fill_tables(const Task *task, const CrmBgnbd *at, Sums *sums)
 		if (weight == 0.0)
 			continue;
 		psi_ab = crm_digamma_difference(ab, y);
-		crm_sum_add(&value, weight * (crm_log_gamma_ratio(at->r, x) + at->r * log_alpha +
+		crm_sum_add(&value, weight * (crm_log_gamma_ratio(at->r, x) - x * log_alpha +
 									  crm_log_gamma_ratio(at->b, y) - crm_log_gamma_ratio(ab, y)));
-		sums->r += weight * (crm_digamma_difference(at->r, x) + log_alpha);
-		sums->alpha += weight * at->r / at->alpha;
+		sums->r += weight * crm_digamma_difference(at->r, x);
+		sums->alpha -= weight * x;
 		sums->a -= weight * psi_ab;
 		sums->b += weight * (crm_digamma_difference(at->b, y) - psi_ab);
 	}
@@ -114,7 +114,7 @@ add_rows(const Task *task, const CrmBgnbd *at, size_t first, size_t last, Sums *
 
 		sums->value -= weight * shape * log_t;
 		sums->r -= weight * log_t;
-		sums->alpha -= weight * shape * task->inverse[row.t];
+		sums->alpha += weight * shape * task->share[row.t];
 		if (data->x[row.x] > 0.0 || task->modified)
 		{
 			double gap = log_t - task->log_time[row.t_x];
@@ -128,7 +128,7 @@ add_rows(const Task *task, const CrmBgnbd *at, size_t first, size_t last, Sums *
 			sums->value += odds > 0.0 ? weight * odds : 0.0;
 			left *= weight;
 			sums->r += left * gap;
-			sums->alpha += left * shape * (task->inverse[row.t] - task->inverse[row.t_x]);
+			sums->alpha += left * shape * (task->share[row.t_x] - task->share[row.t]);
 			sums->a += left;
 			sums->b -= left * task->inverse_b[row.x];
 		}
@@ -167,7 +167,7 @@ log_likelihood(const Task *task, const CrmBgnbd *at, double *gradient)
 	if (gradient != NULL)
 	{
 		gradient[0] = crm_sum_value(total[1]) * at->r;
-		gradient[1] = crm_sum_value(total[2]) * at->alpha;
+		gradient[1] = crm_sum_value(total[2]);
 		gradient[2] = crm_sum_value(total[3]) * at->a;
 		gradient[3] = crm_sum_value(total[4]) * at->b;
 	}
@@ -193,7 +193,7 @@ begin_task(CrmCtx *ctx, const CrmBtyd *data, bool modified, Task *task)
 {
 	*task = (Task){.ctx = ctx, .data = data, .modified = modified};
 	if ((task->log_time = crm_allocate(ctx, data->n_t, sizeof(double))) == NULL ||
-		(task->inverse = crm_allocate(ctx, data->n_t, sizeof(double))) == NULL ||
+		(task->share = crm_allocate(ctx, data->n_t, sizeof(double))) == NULL ||
 		(task->log_ratio = crm_allocate(ctx, data->n_x, sizeof(double))) == NULL ||
 		(task->inverse_b = crm_allocate(ctx, data->n_x, sizeof(double))) == NULL)
 		return ctx->failure;
@@ -205,7 +205,7 @@ end_task(Task *task)
 {
 	crm_release(task->ctx, task->inverse_b, task->data->n_x, sizeof(double));
 	crm_release(task->ctx, task->log_ratio, task->data->n_x, sizeof(double));
-	crm_release(task->ctx, task->inverse, task->data->n_t, sizeof(double));
+	crm_release(task->ctx, task->share, task->data->n_t, sizeof(double));
 	crm_release(task->ctx, task->log_time, task->data->n_t, sizeof(double));
 }
 

@@ -309,18 +309,47 @@ begin(Search *search, const double *start)
 
 /* Keep what a search has found in the optimum if it is better. */
 static void
-keep(const Search *search, double norm, bool fallback, int evaluations, CrmOptimum *optimum)
+keep(const Search *search, int evaluations, CrmOptimum *optimum)
+{
+	if (optimum->evaluations == 0 || search->best < optimum->value)
+	{
+		memcpy(optimum->x, search->x, sizeof optimum->x);
+		optimum->value = search->best;
+		optimum->iterations = search->evaluations - evaluations;
+	}
+	optimum->evaluations = search->evaluations;
+}
+
+/*
+ * Polish the best point of all searches; where that does not do, search on from there, first by the
+ * gradient unless that has been done, then without it.
+ */
+static CrmStatus
+finish(Search *search, CrmOptimum *optimum)
 {
 	const CrmOptimiseParam *param = search->param;
+	int before = search->evaluations;
+	double *norm = &optimum->gradient_norm;
+	CrmStatus status;
 
-	if (optimum->evaluations > 0 && !(search->best < optimum->value))
-		return;
+	memcpy(search->x, optimum->x, sizeof search->x);
+	search->best = optimum->value;
+	status = polish(search, param->hessian, norm);
+	if (status == CRM_OK && *norm > param->tolerance && param->hessian != NULL &&
+		(status = run_library(search, NLOPT_LD_LBFGS)) == CRM_OK)
+		status = polish(search, NULL, norm);
+	if (status == CRM_OK && *norm > param->tolerance)
+	{
+		optimum->fallback = true;
+		if ((status = run_library(search, NLOPT_LN_SBPLX)) == CRM_OK)
+			status = polish(search, NULL, norm);
+	}
+	if (status != CRM_OK)
+		return status;
 	memcpy(optimum->x, search->x, sizeof optimum->x);
 	optimum->value = search->best;
-	optimum->gradient_norm = norm;
-	optimum->fallback = fallback;
-	optimum->iterations = search->evaluations - evaluations;
-	optimum->at_bound = false;
+	optimum->iterations += search->evaluations - before;
+	optimum->evaluations = search->evaluations;
 	for (int i = 0; i < param->n; i++)
 	{
 		double reach = 1e-9 * (param->upper[i] - param->lower[i]);
@@ -328,6 +357,9 @@ keep(const Search *search, double norm, bool fallback, int evaluations, CrmOptim
 		if (search->x[i] <= param->lower[i] + reach || search->x[i] >= param->upper[i] - reach)
 			optimum->at_bound = true;
 	}
+	if (!(optimum->value < HUGE_VALUE) || *norm > param->tolerance)
+		return CRM_NOT_CONVERGED;
+	return optimum->at_bound ? CRM_AT_BOUND : CRM_OK;
 }
 
 /*
@@ -353,32 +385,15 @@ crm_minimise(CrmCtx *ctx, CrmObjective f, void *user, const CrmOptimiseParam *pa
 	for (int s = 0; s < param->n_starts; s++)
 	{
 		int before = search.evaluations;
-		bool fallback = false;
-		double norm;
-		CrmStatus status;
+		CrmStatus status = begin(&search, param->starts + (size_t) s * param->n);
 
-		if ((status = begin(&search, param->starts + (size_t) s * param->n)) != CRM_OK)
+		if (status == CRM_OK && param->hessian == NULL)
+			status = run_library(&search, NLOPT_LD_LBFGS);
+		if (status != CRM_OK)
 			return status;
-		norm = INFINITY;
-		if (param->hessian != NULL && (status = polish(&search, param->hessian, &norm)) != CRM_OK)
-			return status;
-		if (norm > param->tolerance &&
-			((status = run_library(&search, NLOPT_LD_LBFGS)) != CRM_OK ||
-			 (status = polish(&search, NULL, &norm)) != CRM_OK))
-			return status;
-		if (norm > param->tolerance)
-		{
-			fallback = true;
-			if ((status = run_library(&search, NLOPT_LN_SBPLX)) != CRM_OK ||
-				(status = polish(&search, NULL, &norm)) != CRM_OK)
-				return status;
-		}
-		keep(&search, norm, fallback, before, optimum);
-		optimum->evaluations = search.evaluations;
+		keep(&search, before, optimum);
 	}
-	if (!(optimum->value < HUGE_VALUE) || optimum->gradient_norm > param->tolerance)
-		return CRM_NOT_CONVERGED;
-	return optimum->at_bound ? CRM_AT_BOUND : CRM_OK;
+	return finish(&search, optimum);
 }
 
 /*

@@ -314,7 +314,8 @@ look_up(CrmClvScorer *scorer, double x, double t, Shared *shared)
 		for (int i = 0; i < POINTS; i++)
 			sum[v] += polynomial[i] * slot->coefficient[v][i];
 	}
-	*shared = (Shared){.orders = sum[0], .discounted = sum[1], .residual = sum[2], .any = sum[3]};
+	*shared = (Shared){.orders = sum[0], .discounted = sum[1], .residual = sum[2],
+						.any = sum[3] < 1.0 ? sum[3] : 1.0};
 	memcpy(shared->slope, sum + 4, sizeof shared->slope);
 }
 

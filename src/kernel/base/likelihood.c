@@ -73,7 +73,7 @@ estimate_errors(CrmCtx *ctx, const CrmLikelihood *likelihood, const double *thet
 	for (int i = 0; i < n; i++)
 		fixed[i] =
 			theta[i] <= likelihood->lower[i] + 1e-6 || theta[i] >= likelihood->upper[i] - 1e-6;
-	memcpy(fit->hessian, hessian, sizeof hessian);
+	memcpy(fit->hessian, hessian, (size_t) (n * n) * sizeof *hessian);
 	for (int i = 0; i < n * n; i++)
 		hessian[i] *= likelihood->total;
 	(void) crm_covariance(hessian, n, fixed, fit->covariance);

@@ -31,7 +31,7 @@ typedef struct Shared
 typedef struct Slot
 {
 	double x, panel; /* x is below zero in an empty one */
-	double coefficient[VALUES][POINTS];
+	double coefficient[POINTS][VALUES];
 } Slot;
 
 struct CrmClvScorer
@@ -262,7 +262,7 @@ fill_slot(const CrmClvScorer *scorer, double x, double panel, Slot *slot)
 
 			for (int k = 0; k < POINTS; k++)
 				sum += scorer->cosine[i][k] * value[v][k];
-			slot->coefficient[v][i] = (i > 0 ? 2.0 : 1.0) / POINTS * sum;
+			slot->coefficient[i][v] = (i > 0 ? 2.0 : 1.0) / POINTS * sum;
 		}
 }
 
@@ -309,11 +309,10 @@ look_up(CrmClvScorer *scorer, double x, double t, Shared *shared)
 	for (int i = 2; i < POINTS; i++)
 		polynomial[i] = 2.0 * polynomial[1] * polynomial[i - 1] - polynomial[i - 2];
 	for (int v = 0; v < VALUES; v++)
-	{
-		sum[v] = 0.0;
-		for (int i = 0; i < POINTS; i++)
-			sum[v] += polynomial[i] * slot->coefficient[v][i];
-	}
+		sum[v] = slot->coefficient[0][v];
+	for (int i = 1; i < POINTS; i++)
+		for (int v = 0; v < VALUES; v++)
+			sum[v] += polynomial[i] * slot->coefficient[i][v];
 	*shared = (Shared){.orders = sum[0], .discounted = sum[1], .residual = sum[2],
 						.any = sum[3] < 1.0 ? sum[3] : 1.0};
 	memcpy(shared->slope, sum + 4, sizeof shared->slope);

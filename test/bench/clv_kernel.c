@@ -4,8 +4,8 @@
  *     clv_kernel make FOLDER CUSTOMERS          writes FOLDER/x, t_x, t: doubles, days of BG/NBD
  *     clv_kernel read FOLDER FILE               the same from a file of lines "id,x,t_x,T..."
  *     clv_kernel fit FOLDER MODEL REPEATS       bgnbd, mbgnbd or paretonbd
- *     clv_kernel predict FOLDER MODEL HORIZON   expected orders and P(alive) of each customer
- *     clv_kernel score FOLDER MODEL HORIZON     lifetime value with its interval
+ *     clv_kernel predict FOLDER MODEL HORIZON   expected orders and P(alive), not discounted
+ *     clv_kernel score FOLDER MODEL HORIZON     the same, and lifetime and residual value
  *
  * fit prints the median milliseconds of collapsing and fitting, the log-likelihood, the parameters,
  * the evaluations; predict and score: milliseconds without the fit, and a sum to compare.
@@ -23,7 +23,7 @@
 
 #define DAYS      730.0 /* that the shop is open */
 #define REPEATS   99
-#define SCORE_DAY 0.00026 /* discount a day */
+#define DISCOUNT 0.00026 /* a day */
 
 typedef struct Customers
 {
@@ -190,32 +190,18 @@ fit(const Customers *all, CrmClvKind kind, int times, CrmClvFit *found)
 	return took[times / 2];
 }
 
-/* Give each customer's expected orders and P(alive); print the milliseconds and the sums. */
+/*
+ * Give each customer's expected orders and P(alive), and value them if discount is above zero; print
+ * the milliseconds and the sums of expected orders, P(alive), values and their upper ends.
+ */
 static void
-predict(const Customers *all, const CrmClvFit *found, double horizon)
-{
-	const double *theta = found->fit.parameter;
-	double start = now(), orders = 0.0, alive = 0.0;
-
-	for (size_t i = 0; i < all->n; i++)
-	{
-		double p = crm_clv_p_alive(found->kind, theta, all->x[i], all->t_x[i], all->t[i]);
-
-		alive += p;
-		orders += p * crm_clv_orders_if_alive(found->kind, theta, all->x[i], all->t[i], horizon);
-	}
-	printf("%.3f %.10g %.10g\n", now() - start, orders, alive);
-}
-
-/* Value each customer; print the milliseconds and the sums. */
-static void
-score(const Customers *all, const CrmClvFit *found, double horizon)
+score(const Customers *all, const CrmClvFit *found, double horizon, double discount)
 {
 	CrmCtx ctx = {.allocate = allocate, .release = release};
 	CrmClvModel model = {.spend = CRM_CLV_MEAN, .mean_value = 1.0};
-	CrmClvParam param = {.horizon = horizon, .discount = SCORE_DAY, .margin = 1.0, .level = 0.9};
+	CrmClvParam param = {.horizon = horizon, .discount = discount, .margin = 1.0, .level = 0.9};
 	CrmClvScorer *scorer;
-	double start = now(), sum = 0.0, residual = 0.0, high = 0.0;
+	double start = now(), orders = 0.0, alive = 0.0, sum = 0.0, high = 0.0;
 
 	crm_clv_take(found, &model);
 	if (crm_clv_begin(&ctx, &model, &param, &scorer) != CRM_OK)
@@ -226,11 +212,12 @@ score(const Customers *all, const CrmClvFit *found, double horizon)
 		CrmClvValue value;
 
 		crm_clv_score(scorer, &customer, &value);
+		orders += value.expected_orders;
+		alive += value.p_alive;
 		sum += value.clv;
-		residual += value.residual;
 		high += value.high;
 	}
-	printf("%.3f %.10g %.10g %.10g\n", now() - start, sum, residual, high);
+	printf("%.3f %.10g %.10g %.10g %.10g\n", now() - start, orders, alive, sum, high);
 	crm_clv_end(&ctx, scorer);
 }
 
@@ -266,10 +253,7 @@ main(int argc, char **argv)
 			return 0;
 		}
 		fit(&all, kind, 1, &found);
-		if (strcmp(argv[1], "predict") == 0)
-			predict(&all, &found, atof(argv[4]));
-		else
-			score(&all, &found, atof(argv[4]));
+		score(&all, &found, atof(argv[4]), strcmp(argv[1], "predict") == 0 ? 0.0 : DISCOUNT);
 	}
 	else
 		return 2;

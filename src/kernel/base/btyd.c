@@ -6,6 +6,7 @@
 
 #include "kernel/base/btyd.h"
 #include "kernel/base/order.h"
+#include "kernel/base/rng.h"
 #include "kernel/base/sum.h"
 #include "kernel/base/table.h"
 
@@ -176,21 +177,18 @@ make_direct_tables(CrmCtx *ctx, CrmBtyd *btyd, size_t most)
 
 /*
  * Make the ascending table of the distinct values[0..n), which allocates *table of *room, and give
- * each value's position in place[]. sorted and scratch are room for n positions each.
+ * each value's position in place[]. sorted is room for n positions.
  */
 static CrmStatus
-make_table(CrmCtx *ctx, uint64_t *values, size_t n, uint32_t *place, double **table, size_t *room,
-		   size_t *count)
+make_table(CrmCtx *ctx, const uint64_t *values, size_t n, uint32_t *sorted, uint32_t *place,
+		   double **table, size_t *room, size_t *count)
 {
-	uint32_t *sorted = crm_allocate(ctx, n, sizeof *sorted);
-	uint32_t *scratch = crm_allocate(ctx, n, sizeof *scratch);
-	CrmStatus status = sorted == NULL || scratch == NULL ? ctx->failure : CRM_OK;
 	size_t distinct = 0;
+	CrmStatus status;
 
-	for (size_t i = 0; status == CRM_OK && i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		sorted[i] = (uint32_t) i;
-	if (status == CRM_OK)
-		status = crm_radix_sort_index(ctx, values, sorted, scratch, n);
+	status = crm_radix_sort_index(ctx, values, sorted, place, n);
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 	{
 		if (i > 0 && values[sorted[i]] != values[sorted[i - 1]])
@@ -207,8 +205,6 @@ make_table(CrmCtx *ctx, uint64_t *values, size_t n, uint32_t *place, double **ta
 	}
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 		(*table)[place[i]] = crm_unorder_double(values[i]);
-	crm_release(ctx, scratch, n, sizeof *scratch);
-	crm_release(ctx, sorted, n, sizeof *sorted);
 	return status;
 }
 
@@ -218,13 +214,16 @@ make_tables(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint32_t 
 {
 	size_t n = btyd->n;
 	uint64_t *values = crm_allocate(ctx, 2 * n, sizeof *values);
+	uint32_t *sorted = crm_allocate(ctx, 2 * n, sizeof *sorted);
 	uint32_t *place = crm_allocate(ctx, 2 * n, sizeof *place);
-	CrmStatus status = values == NULL || place == NULL ? ctx->failure : CRM_OK;
+	CrmStatus status =
+		values == NULL || sorted == NULL || place == NULL ? ctx->failure : CRM_OK;
 
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 		values[i] = crm_order_double(data->x[index[i]]);
 	if (status == CRM_OK)
-		status = make_table(ctx, values, n, place, &btyd->x, &btyd->room_x, &btyd->n_x);
+		status =
+			make_table(ctx, values, n, sorted, place, &btyd->x, &btyd->room_x, &btyd->n_x);
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 	{
 		btyd->row[i].x = place[i];
@@ -232,13 +231,15 @@ make_tables(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint32_t 
 		values[n + i] = crm_order_double(data->t[index[i]]);
 	}
 	if (status == CRM_OK)
-		status = make_table(ctx, values, 2 * n, place, &btyd->time, &btyd->room_t, &btyd->n_t);
+		status = make_table(ctx, values, 2 * n, sorted, place, &btyd->time, &btyd->room_t,
+							&btyd->n_t);
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 	{
 		btyd->row[i].t_x = place[i];
 		btyd->row[i].t = place[n + i];
 	}
 	crm_release(ctx, place, 2 * n, sizeof *place);
+	crm_release(ctx, sorted, 2 * n, sizeof *sorted);
 	crm_release(ctx, values, 2 * n, sizeof *values);
 	return status;
 }
@@ -337,4 +338,60 @@ crm_btyd_sample_free(CrmCtx *ctx, CrmBtyd *sample)
 {
 	crm_release(ctx, sample->x_weight, sample->room_x, sizeof(double));
 	memset(sample, 0, sizeof *sample);
+}
+
+/* Tell in which half, 0 or 1, a row is: by its values and the seed alone. */
+static uint64_t
+half_of(const CrmBtyd *btyd, CrmBtydRow row, uint64_t seed)
+{
+	double value[3] = {btyd->x[row.x], btyd->time[row.t_x], btyd->time[row.t]};
+	uint64_t hash = seed, bits;
+
+	for (int k = 0; k < 3; k++)
+	{
+		memcpy(&bits, &value[k], sizeof bits);
+		hash = crm_rng_mix(hash * UINT64_C(0x9E3779B97F4A7C15) ^ bits);
+	}
+	return hash >> 63;
+}
+
+/*
+ * Make a half of the distinct rows, 0 or 1, those whose values and seed fall to it: it shares the
+ * tables of btyd and is to be freed by crm_btyd_half_free, whatever the outcome, before btyd is.
+ */
+CrmStatus
+crm_btyd_half(CrmCtx *ctx, const CrmBtyd *btyd, uint64_t seed, uint64_t which, CrmBtyd *half)
+{
+	size_t n = 0;
+
+	*half = *btyd;
+	half->x_weight = NULL;
+	half->n = 0;
+	for (size_t i = 0; i < btyd->n; i++)
+		n += half_of(btyd, btyd->row[i], seed) == which;
+	half->row = crm_allocate(ctx, n, sizeof *half->row);
+	half->weight = crm_allocate(ctx, n, sizeof *half->weight);
+	half->room = n;
+	if (half->row == NULL || half->weight == NULL)
+		return ctx->failure;
+	for (size_t i = 0; i < btyd->n; i++)
+	{
+		if (i % POLL_ROWS == 0 && crm_poll(ctx))
+			return CRM_ABORTED;
+		if (half_of(btyd, btyd->row[i], seed) != which)
+			continue;
+		half->row[half->n] = btyd->row[i];
+		half->weight[half->n++] = btyd->weight[i];
+	}
+	return sum_up(ctx, half);
+}
+
+/* Return what crm_btyd_half has made. */
+void
+crm_btyd_half_free(CrmCtx *ctx, CrmBtyd *half)
+{
+	crm_release(ctx, half->x_weight, half->n_x, sizeof(double));
+	crm_release(ctx, half->weight, half->room, sizeof *half->weight);
+	crm_release(ctx, half->row, half->room, sizeof *half->row);
+	memset(half, 0, sizeof *half);
 }

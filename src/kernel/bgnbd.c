@@ -1,8 +1,10 @@
 /*
  * bgnbd.c: the likelihood of BG/NBD and MBG/NBD, its gradient and its fit; see bgnbd.h.
  *
- * What depends on x alone is computed once for each distinct x, the logs of alpha + time once for
- * each distinct time: a distinct row costs one exp and one log1p, a row of BG/NBD with x = 0 less.
+ * What depends on x alone is computed once for each distinct x, the logs of 1 + time / alpha once for
+ * each distinct time (they stay small where r and alpha run to infinity, and keep their digits): a distinct row costs one exp, and, where its weight is not 1, one log1p; a row
+ * of BG/NBD with x = 0 less. The logs of rows of weight 1 are those of products of BLOCK factors of
+ * at most 2, which cost BLOCK units in the last place of a block's sum.
  */
 #include <math.h>
 #include <string.h>
@@ -12,7 +14,7 @@
 #include "kernel/bgnbd.h"
 
 #define POLL_ROWS 65536
-#define BLOCK     1024  /* rows whose plain sums go to the exact ones */
+#define BLOCK     512   /* rows whose plain sums go to the exact ones; 2^BLOCK is finite */
 #define SAMPLE    20000 /* distinct rows that show where to start on more than that */
 #define BOUND     11.5  /* of the logs of r, a and b, and of alpha over the mean T */
 
@@ -22,13 +24,13 @@ typedef struct Task
 	CrmCtx *ctx;
 	const CrmBtyd *data;
 	bool modified;
-	double *log_time;  /* n_t: ln(alpha + time) */
-	double *inverse;   /* n_t: 1 / (alpha + time) */
+	double *log_time;  /* n_t: ln(1 + time / alpha) */
+	double *share;     /* n_t: time / (alpha + time) */
 	double *log_ratio; /* n_x: ln(a / (b + y - 1)) */
 	double *inverse_b; /* n_x: 1 / (b + y - 1) */
 } Task;
 
-/* Sums of a gradient by r, alpha, a, b. */
+/* A value, and its derivatives by r, ln alpha, a, b. */
 typedef struct Sums
 {
 	double value, r, alpha, a, b;
@@ -73,8 +75,8 @@ fill_tables(const Task *task, const CrmBgnbd *at, Sums *sums)
 
 	for (size_t i = 0; i < data->n_t; i++)
 	{
-		task->log_time[i] = log(at->alpha + data->time[i]);
-		task->inverse[i] = 1.0 / (at->alpha + data->time[i]);
+		task->log_time[i] = log1p(data->time[i] / at->alpha);
+		task->share[i] = data->time[i] / (at->alpha + data->time[i]);
 	}
 	for (size_t i = 0; i < data->n_x; i++)
 	{
@@ -87,10 +89,10 @@ fill_tables(const Task *task, const CrmBgnbd *at, Sums *sums)
 		if (weight == 0.0)
 			continue;
 		psi_ab = crm_digamma_difference(ab, y);
-		crm_sum_add(&value, weight * (crm_log_gamma_ratio(at->r, x) + at->r * log_alpha +
+		crm_sum_add(&value, weight * (crm_log_gamma_ratio(at->r, x) - x * log_alpha +
 									  crm_log_gamma_ratio(at->b, y) - crm_log_gamma_ratio(ab, y)));
-		sums->r += weight * (crm_digamma_difference(at->r, x) + log_alpha);
-		sums->alpha += weight * at->r / at->alpha;
+		sums->r += weight * crm_digamma_difference(at->r, x);
+		sums->alpha -= weight * x;
 		sums->a -= weight * psi_ab;
 		sums->b += weight * (crm_digamma_difference(at->b, y) - psi_ab);
 	}
@@ -102,6 +104,7 @@ static void
 add_rows(const Task *task, const CrmBgnbd *at, size_t first, size_t last, Sums *sums)
 {
 	const CrmBtyd *data = task->data;
+	double product = 1.0;
 
 	for (size_t i = first; i < last; i++)
 	{
@@ -111,21 +114,26 @@ add_rows(const Task *task, const CrmBgnbd *at, size_t first, size_t last, Sums *
 
 		sums->value -= weight * shape * log_t;
 		sums->r -= weight * log_t;
-		sums->alpha -= weight * shape * task->inverse[row.t];
+		sums->alpha += weight * shape * task->share[row.t];
 		if (data->x[row.x] > 0.0 || task->modified)
 		{
 			double gap = log_t - task->log_time[row.t_x];
 			double odds = task->log_ratio[row.x] + shape * gap; /* of having left, ln */
 			double e = exp(-fabs(odds)), left = (odds > 0.0 ? 1.0 : e) / (1.0 + e);
 
-			sums->value += weight * (fmax(odds, 0.0) + log1p(e));
+			if (weight <= 1.0 && weight >= 1.0)
+				product *= 1.0 + e;
+			else
+				sums->value += weight * log1p(e);
+			sums->value += odds > 0.0 ? weight * odds : 0.0;
 			left *= weight;
 			sums->r += left * gap;
-			sums->alpha += left * shape * (task->inverse[row.t] - task->inverse[row.t_x]);
+			sums->alpha += left * shape * (task->share[row.t_x] - task->share[row.t]);
 			sums->a += left;
 			sums->b -= left * task->inverse_b[row.x];
 		}
 	}
+	sums->value += log(product);
 }
 
 /* Give the log-likelihood of all rows, and in gradient, if any, its derivatives by logs. */
@@ -159,7 +167,7 @@ log_likelihood(const Task *task, const CrmBgnbd *at, double *gradient)
 	if (gradient != NULL)
 	{
 		gradient[0] = crm_sum_value(total[1]) * at->r;
-		gradient[1] = crm_sum_value(total[2]) * at->alpha;
+		gradient[1] = crm_sum_value(total[2]);
 		gradient[2] = crm_sum_value(total[3]) * at->a;
 		gradient[3] = crm_sum_value(total[4]) * at->b;
 	}
@@ -185,7 +193,7 @@ begin_task(CrmCtx *ctx, const CrmBtyd *data, bool modified, Task *task)
 {
 	*task = (Task){.ctx = ctx, .data = data, .modified = modified};
 	if ((task->log_time = crm_allocate(ctx, data->n_t, sizeof(double))) == NULL ||
-		(task->inverse = crm_allocate(ctx, data->n_t, sizeof(double))) == NULL ||
+		(task->share = crm_allocate(ctx, data->n_t, sizeof(double))) == NULL ||
 		(task->log_ratio = crm_allocate(ctx, data->n_x, sizeof(double))) == NULL ||
 		(task->inverse_b = crm_allocate(ctx, data->n_x, sizeof(double))) == NULL)
 		return ctx->failure;
@@ -197,7 +205,7 @@ end_task(Task *task)
 {
 	crm_release(task->ctx, task->inverse_b, task->data->n_x, sizeof(double));
 	crm_release(task->ctx, task->log_ratio, task->data->n_x, sizeof(double));
-	crm_release(task->ctx, task->inverse, task->data->n_t, sizeof(double));
+	crm_release(task->ctx, task->share, task->data->n_t, sizeof(double));
 	crm_release(task->ctx, task->log_time, task->data->n_t, sizeof(double));
 }
 
@@ -259,9 +267,9 @@ propose(const CrmBtyd *data, CrmLikelihood *likelihood)
 	likelihood->n_candidates = c;
 }
 
-/* Fit to data; start: logs to start from, or NULL for the candidates. */
+/* Fit to data; near: a fit to a sample of them to start from, or NULL for the candidates. */
 static CrmStatus
-fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, const double *start,
+fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, const CrmFit *near,
 		 CrmFit *fit)
 {
 	CrmLikelihood likelihood = {.n = CRM_BGNBD_PARAMETERS,
@@ -274,11 +282,7 @@ fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, const dou
 
 	likelihood.user = &task;
 	propose(data, &likelihood);
-	if (start != NULL)
-	{
-		memcpy(likelihood.candidates, start, CRM_BGNBD_PARAMETERS * sizeof *start);
-		likelihood.n_candidates = likelihood.n_starts = 1;
-	}
+	likelihood.near = near;
 	if (status == CRM_OK)
 		status = crm_likelihood_fit(ctx, &likelihood, fit);
 	end_task(&task);
@@ -293,8 +297,8 @@ fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, const dou
 CrmStatus
 crm_bgnbd_fit(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, CrmBgnbdModel *model)
 {
-	double start[CRM_BGNBD_PARAMETERS];
-	const double *known = NULL;
+	CrmFit of_sample;
+	const CrmFit *near = NULL;
 	CrmStatus status;
 
 	memset(model, 0, sizeof *model);
@@ -306,15 +310,13 @@ crm_bgnbd_fit(CrmCtx *ctx, const CrmBtyd *data, const CrmBgnbdParam *param, CrmB
 
 		status = crm_btyd_sample(ctx, data, SAMPLE, &sample);
 		if (status == CRM_OK)
-			status = fit_from(ctx, &sample, param, NULL, &model->fit);
+			status = fit_from(ctx, &sample, param, NULL, &of_sample);
 		crm_btyd_sample_free(ctx, &sample);
 		if (status != CRM_OK)
 			return status;
-		for (int i = 0; i < CRM_BGNBD_PARAMETERS; i++)
-			start[i] = log(model->fit.parameter[i]);
-		known = start;
+		near = &of_sample;
 	}
-	status = fit_from(ctx, data, param, known, &model->fit);
+	status = fit_from(ctx, data, param, near, &model->fit);
 	if (status != CRM_OK)
 		return status;
 	if (data->total < 3.0 || data->repeat <= 0.0)

@@ -18,9 +18,10 @@
  *     P(Y(h) > 0) = P(alive) (1 - ((alpha + T) / (alpha + T + h))^(r + x))
  *     DERT = P(alive) E[lambda / (delta + lambda p)]
  *
- * E over p is an integral of a positive function (base/quadrature.h): no difference of large terms,
- * no singular a = 1, as the closed form has, which serves where it is exact and cheap. A new
- * customer is (0, 0, 0): E[X(t)] is E[Y(t)] for him.
+ * E over p is taken as a sum over the counts of orders or as an integral (base/quadrature.h), of
+ * positive terms either way: no difference of large terms, no singular a = 1, as the closed form
+ * has. bgnbd_predict.c tells which serves where, and its error. A new customer is (0, 0, 0): E[X(t)]
+ * is E[Y(t)] for him.
  *
  * Invariants: no result is NaN or infinite for parameters that crm_bgnbd_check_parameters takes and
  * rows that crm_btyd_check takes; chances lie in [0, 1], expectations at or above 0 and grow with
@@ -62,10 +63,13 @@ extern CrmStatus crm_bgnbd_log_likelihood(CrmCtx *ctx, const CrmBtyd *data, cons
 										  double *value, double *gradient);
 
 extern double crm_bgnbd_p_alive(const CrmBgnbd *model, double x, double t_x, double t);
+extern double crm_bgnbd_p_alive_slopes(const CrmBgnbd *model, double x, double t_x, double t,
+									   double *slopes);
 extern double crm_bgnbd_expected_if_alive(const CrmBgnbd *model, double x, double t,
 										  double horizon);
 extern double crm_bgnbd_expected_orders(const CrmBgnbd *model, double x, double t_x, double t,
 										double horizon);
+extern double crm_bgnbd_any_if_alive(const CrmBgnbd *model, double x, double t, double horizon);
 extern double crm_bgnbd_p_any_order(const CrmBgnbd *model, double x, double t_x, double t,
 									double horizon);
 extern double crm_bgnbd_pmf(const CrmBgnbd *model, double n, double horizon);
@@ -73,5 +77,7 @@ extern double crm_bgnbd_discounted_if_alive(const CrmBgnbd *model, double x, dou
 											double horizon, double rate);
 extern double crm_bgnbd_discounted_orders(const CrmBgnbd *model, double x, double t_x, double t,
 										  double horizon, double rate);
+extern double crm_bgnbd_discounted_slopes(const CrmBgnbd *model, double x, double t, double horizon,
+										  double rate, double *slopes);
 
 #endif

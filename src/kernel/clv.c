@@ -4,32 +4,34 @@
 #include "kernel/clv.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "kernel/base/distribution.h"
 #include "kernel/bgbb.h"
 #include "kernel/bgnbd.h"
 #include "kernel/paretonbd.h"
 
-#define SLOTS      32768 /* of the cache, a power of two */
-#define PROBES     8     /* slots that a pair may be in */
-#define STEP       1e-4  /* of the differences, on logarithms */
-#define FINE       0.5   /* of ln(1 + s / c) in a panel of Gauss-Legendre's 8 nodes, for values */
-#define ROUGH      2.0   /* the same for their derivatives by parameters */
-#define NODES      4     /* of each half of a panel */
-#define VARIATIONS (2 * CRM_CLV_PARAMETERS)
+#define PI     3.14159265358979323846
+#define SLOTS  2048 /* of the cache, a power of two */
+#define PROBES 8    /* slots that a panel may be in */
+#define STEP   1e-4 /* of the differences, on logarithms */
+#define PANEL  0.5  /* of ln(1 + T / c) */
+#define POINTS 12   /* of Chebyshev's in a panel */
+#define MOST_X 255  /* more are rare: each of them is computed by itself */
+#define VALUES (4 + CRM_CLV_PARAMETERS)
 
-/* Gauss-Legendre on [-1, 1]: the positive nodes of 8 and their weights (DLMF 3.5). */
-static const double node[NODES] = {0.18343464249564980, 0.52553240991632899, 0.79666647741362674,
-								   0.96028985649753623};
-static const double weight[NODES] = {0.36268378337836198, 0.31370664587788729, 0.22238103445337447,
-									 0.10122853629037626};
+/* What of (x, T) a customer's values are made of, per unit of P(alive). */
+typedef struct Shared
+{
+	double orders, discounted, residual, any;
+	double slope[CRM_CLV_PARAMETERS]; /* of ln discounted by the logs of the parameters */
+} Shared;
 
-/* What is kept for customers of the same x and T: per unit of P(alive). */
+/* A panel of T for one x: the coefficients of Chebyshev's polynomials. */
 typedef struct Slot
 {
-	double x, t; /* x is below zero in an empty one */
-	double orders, discounted, residual;
-	double log_varied[VARIATIONS]; /* ln of the discounted orders, parameters up and down by STEP */
+	double x, panel; /* x is below zero in an empty one */
+	double coefficient[POINTS][VALUES];
 } Slot;
 
 struct CrmClvScorer
@@ -37,8 +39,9 @@ struct CrmClvScorer
 	CrmClvModel model;
 	CrmClvParam param;
 	double z;
-	bool is_known;                                 /* the uncertainty of the orders' parameters */
-	double varied[VARIATIONS][CRM_CLV_PARAMETERS]; /* parameters */
+	double scale;  /* c */
+	bool is_known; /* the uncertainty of the orders' parameters */
+	double cosine[POINTS][POINTS]; /* of polynomial n at point k */
 	Slot slot[SLOTS];
 };
 
@@ -90,61 +93,10 @@ crm_clv_p_alive(CrmClvKind kind, const double *theta, double x, double t_x, doub
 								: crm_bgnbd_p_alive(&bgnbd, x, t_x, t);
 }
 
-/* Give the chance of an order in the horizon. */
-static double
-p_any_order(CrmClvKind kind, const double *theta, double x, double t_x, double t, double horizon)
-{
-	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
-	CrmParetonbd paretonbd = as_paretonbd(theta);
-	CrmBgbbModel bgbb = as_bgbb(theta);
-
-	if (kind == CRM_CLV_PARETONBD)
-		return crm_paretonbd_p_any_order(&paretonbd, x, t_x, t, horizon);
-	return kind == CRM_CLV_BGBB ? 1.0 - crm_bgbb_p_none(&bgbb, x, t_x, t, horizon)
-								: crm_bgnbd_p_any_order(&bgnbd, x, t_x, t, horizon);
-}
-
-/* Give E[Y(horizon)] of a customer who is active, for the models in continuous time. */
-static double
-expected_if_alive(CrmClvKind kind, const double *theta, double x, double t, double horizon)
-{
-	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
-	CrmParetonbd paretonbd = as_paretonbd(theta);
-
-	return kind == CRM_CLV_PARETONBD ? crm_paretonbd_expected_if_alive(&paretonbd, x, t, horizon)
-									 : crm_bgnbd_expected_if_alive(&bgnbd, x, t, horizon);
-}
-
-/*
- * Give e^(-d h) E[Y(h)] + d integral over (0, h) of e^(-d s) E[Y(s)] ds of a customer who is
- * active, by panels in ln(1 + s / c), c near T, in which E[Y] is smooth from its first days on.
- */
-static double
-discounted_if_alive(CrmClvKind kind, const double *theta, double x, double t, double horizon,
-					double discount, double panel)
-{
-	double c = t + 1.0, end = log1p(horizon / c), sum = 0.0;
-	int panels = (int) ceil(end / panel);
-	double half = 0.5 * end / panels;
-
-	for (int i = 0; i < panels; i++)
-		for (int j = 0; j < 2 * NODES; j++)
-		{
-			double at = j < NODES ? -node[j] : node[j - NODES];
-			double u = half * (2 * i + 1 + at), s = c * expm1(u);
-
-			sum += weight[j % NODES] * half * (c + s) * exp(-discount * s) *
-				   expected_if_alive(kind, theta, x, t, s);
-		}
-	return discount * sum +
-		   exp(-discount * horizon) * expected_if_alive(kind, theta, x, t, horizon);
-}
-
-/* Give the orders in the horizon of a customer who is active, discounted if that is above zero;
- * panel is how finely the integral is taken. */
+/* Give E[Y(horizon)] of a customer who is active, discounted if that is above zero. */
 static double
 orders_if_alive(CrmClvKind kind, const double *theta, double x, double t, double horizon,
-				double discount, double panel)
+				double discount)
 {
 	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
 	CrmParetonbd paretonbd = as_paretonbd(theta);
@@ -152,13 +104,59 @@ orders_if_alive(CrmClvKind kind, const double *theta, double x, double t, double
 
 	if (kind == CRM_CLV_BGBB)
 		return crm_bgbb_orders_if_alive(&bgbb, x, t, horizon, discount);
-	if (!(discount > 0.0))
-		return expected_if_alive(kind, theta, x, t, horizon);
-	if (isfinite(horizon))
-		return discounted_if_alive(kind, theta, x, t, horizon, discount, panel);
 	return kind == CRM_CLV_PARETONBD
 			   ? crm_paretonbd_discounted_if_alive(&paretonbd, x, t, horizon, discount)
 			   : crm_bgnbd_discounted_if_alive(&bgnbd, x, t, horizon, discount);
+}
+
+/* Give the parameters with the k-th larger by STEP, or smaller. */
+static void
+vary(const double *theta, int k, bool up, double *varied)
+{
+	memcpy(varied, theta, CRM_CLV_PARAMETERS * sizeof *varied);
+	varied[k] *= exp(up ? STEP : -STEP);
+}
+
+/* Fill in what is shared by the customers of x and T. */
+static void
+share(const CrmClvScorer *scorer, double x, double t, Shared *shared)
+{
+	CrmClvKind kind = scorer->model.kind;
+	const double *theta = scorer->model.theta;
+	double horizon = scorer->param.horizon, discount = scorer->param.discount;
+	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
+	CrmParetonbd paretonbd = as_paretonbd(theta);
+
+	shared->orders = orders_if_alive(kind, theta, x, t, horizon, 0.0);
+	shared->residual =
+		discount > 0.0 ? orders_if_alive(kind, theta, x, t, INFINITY, discount) : NAN;
+	if (kind == CRM_CLV_PARETONBD)
+	{
+		shared->any = crm_paretonbd_any_if_alive(&paretonbd, x, t, horizon);
+		shared->discounted =
+			crm_paretonbd_discounted_slopes(&paretonbd, x, t, horizon, discount, shared->slope);
+	}
+	else if (kind != CRM_CLV_BGBB)
+	{
+		shared->any = crm_bgnbd_any_if_alive(&bgnbd, x, t, horizon);
+		shared->discounted =
+			crm_bgnbd_discounted_slopes(&bgnbd, x, t, horizon, discount, shared->slope);
+	}
+	else
+	{
+		shared->any = NAN; /* score asks for what the whole history says */
+		shared->discounted = orders_if_alive(kind, theta, x, t, horizon, discount);
+		for (int k = 0; k < CRM_CLV_PARAMETERS; k++)
+		{
+			double up[CRM_CLV_PARAMETERS], down[CRM_CLV_PARAMETERS];
+
+			vary(theta, k, true, up);
+			vary(theta, k, false, down);
+			shared->slope[k] = log(orders_if_alive(kind, up, x, t, horizon, discount) /
+								   orders_if_alive(kind, down, x, t, horizon, discount)) /
+							   (2.0 * STEP);
+		}
+	}
 }
 
 /* Give the mean periods to the next order of a customer who stays active, 1 / E[lambda]. */
@@ -173,7 +171,7 @@ mean_gap(CrmClvKind kind, const double *theta, double x, double t)
 double
 crm_clv_orders_if_alive(CrmClvKind kind, const double *theta, double x, double t, double horizon)
 {
-	return orders_if_alive(kind, theta, x, t, horizon, 0.0, FINE);
+	return orders_if_alive(kind, theta, x, t, horizon, 0.0);
 }
 
 /* Give the chance that a new customer has x repeat orders in t periods. */
@@ -205,6 +203,7 @@ crm_clv_begin(CrmCtx *ctx, const CrmClvModel *model, const CrmClvParam *param,
 			  CrmClvScorer **scorer)
 {
 	CrmClvScorer *mine = crm_allocate(ctx, 1, sizeof(CrmClvScorer));
+	const double *theta = model->theta;
 	int n = crm_clv_parameters(model->kind, NULL);
 
 	if (mine == NULL)
@@ -215,12 +214,15 @@ crm_clv_begin(CrmCtx *ctx, const CrmClvModel *model, const CrmClvParam *param,
 	mine->is_known = n > 0;
 	for (int i = 0; i < n * n; i++)
 		mine->is_known &= isfinite(model->covariance[i]);
+	/* times are added to these parameters: the least one says how fast T changes anything */
+	mine->scale = model->kind == CRM_CLV_PARETONBD ? fmin(theta[1], theta[3])
+				  : model->kind == CRM_CLV_BGBB    ? fmin(theta[0] + theta[1], theta[3])
+												   : theta[1];
+	for (int i = 0; i < POINTS; i++)
+		for (int k = 0; k < POINTS; k++)
+			mine->cosine[i][k] = cos(i * (k + 0.5) * PI / POINTS);
 	for (int i = 0; i < SLOTS; i++)
 		mine->slot[i].x = -1.0;
-	for (int i = 0; i < 2 * n; i++)
-		for (int k = 0; k < n; k++)
-			mine->varied[i][k] =
-				model->theta[k] * (k == i / 2 ? exp(i % 2 == 0 ? STEP : -STEP) : 1.0);
 	*scorer = mine;
 	return CRM_OK;
 }
@@ -232,24 +234,52 @@ crm_clv_end(CrmCtx *ctx, CrmClvScorer *scorer)
 	crm_release(ctx, scorer, 1, sizeof(CrmClvScorer));
 }
 
-/* Give the slot of (x, T), filled. */
-static const Slot *
-find_slot(CrmClvScorer *scorer, double x, double t)
+/* Fill a slot with the coefficients of its panel. */
+static void
+fill_slot(const CrmClvScorer *scorer, double x, double panel, Slot *slot)
 {
-	uint64_t hash =
-		((uint64_t) x * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t) t) * UINT64_C(0xBF58476D1CE4E5B9);
+	double value[VALUES][POINTS];
+
+	slot->x = x;
+	slot->panel = panel;
+	for (int k = 0; k < POINTS; k++)
+	{
+		double at = panel + 0.5 * (1.0 + scorer->cosine[1][k]);
+		Shared shared;
+
+		share(scorer, x, scorer->scale * expm1(PANEL * at), &shared);
+		value[0][k] = shared.orders;
+		value[1][k] = shared.discounted;
+		value[2][k] = shared.residual;
+		value[3][k] = shared.any;
+		for (int v = 4; v < VALUES; v++)
+			value[v][k] = shared.slope[v - 4];
+	}
+	for (int v = 0; v < VALUES; v++)
+		for (int i = 0; i < POINTS; i++)
+		{
+			double sum = 0.0;
+
+			for (int k = 0; k < POINTS; k++)
+				sum += scorer->cosine[i][k] * value[v][k];
+			slot->coefficient[i][v] = (i > 0 ? 2.0 : 1.0) / POINTS * sum;
+		}
+}
+
+/* Give the slot of a panel, filled. */
+static const Slot *
+find_slot(CrmClvScorer *scorer, double x, double panel)
+{
+	uint64_t hash = ((uint64_t) x * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t) panel) *
+					UINT64_C(0xBF58476D1CE4E5B9);
 	Slot *slot = scorer->slot + ((hash >> 40) & (SLOTS - 1));
-	const CrmClvParam *param = &scorer->param;
-	CrmClvKind kind = scorer->model.kind;
-	const double *theta = scorer->model.theta;
-	int n = crm_clv_parameters(kind, NULL);
 
 	/* the slot itself or one of the next ones; when all are taken by others, the first one goes */
 	for (int i = 0; i < PROBES; i++)
 	{
 		Slot *next = scorer->slot + (((hash >> 40) + (uint64_t) i) & (SLOTS - 1));
 
-		if (next->x >= x && next->x <= x && next->t >= t && next->t <= t)
+		if (next->x >= x && next->x <= x && next->panel >= panel && next->panel <= panel)
 			return next;
 		if (next->x < 0.0)
 		{
@@ -257,17 +287,35 @@ find_slot(CrmClvScorer *scorer, double x, double t)
 			break;
 		}
 	}
-	slot->x = x;
-	slot->t = t;
-	slot->orders = orders_if_alive(kind, theta, x, t, param->horizon, 0.0, FINE);
-	slot->discounted = orders_if_alive(kind, theta, x, t, param->horizon, param->discount, FINE);
-	slot->residual = param->discount > 0.0
-						 ? orders_if_alive(kind, theta, x, t, INFINITY, param->discount, FINE)
-						 : NAN;
-	for (int i = 0; i < 2 * n && scorer->is_known; i++)
-		slot->log_varied[i] = log(
-			orders_if_alive(kind, scorer->varied[i], x, t, param->horizon, param->discount, ROUGH));
+	fill_slot(scorer, x, panel, slot);
 	return slot;
+}
+
+/* Give what is shared by the customers of x and T: from a panel, or, for a large x, by itself. */
+static void
+look_up(CrmClvScorer *scorer, double x, double t, Shared *shared)
+{
+	double place = log1p(t / scorer->scale) / PANEL, panel = floor(place), sum[VALUES];
+	double polynomial[POINTS] = {1.0};
+	const Slot *slot;
+
+	if (x > MOST_X)
+	{
+		share(scorer, x, t, shared);
+		return;
+	}
+	slot = find_slot(scorer, x, panel);
+	polynomial[1] = 2.0 * (place - panel) - 1.0;
+	for (int i = 2; i < POINTS; i++)
+		polynomial[i] = 2.0 * polynomial[1] * polynomial[i - 1] - polynomial[i - 2];
+	for (int v = 0; v < VALUES; v++)
+		sum[v] = slot->coefficient[0][v];
+	for (int i = 1; i < POINTS; i++)
+		for (int v = 0; v < VALUES; v++)
+			sum[v] += polynomial[i] * slot->coefficient[i][v];
+	*shared = (Shared){.orders = sum[0], .discounted = sum[1], .residual = sum[2],
+						.any = sum[3] < 1.0 ? sum[3] : 1.0};
+	memcpy(shared->slope, sum + 4, sizeof shared->slope);
 }
 
 /* Give g' S g, n by n. */
@@ -282,28 +330,31 @@ quadratic(const double *gradient, const double *covariance, int n)
 	return sum;
 }
 
-/* Give the variance of ln of the discounted orders; NaN where it is not known. */
+/*
+ * Give P(alive), and in slopes the derivatives of its logarithm by those of the parameters.
+ */
 static double
-orders_variance(const CrmClvScorer *scorer, const CrmClvCustomer *customer, const Slot *slot)
+p_alive_slopes(CrmClvKind kind, const double *theta, const CrmClvCustomer *customer, double *slopes)
 {
-	double gradient[CRM_CLV_PARAMETERS];
-	CrmClvKind kind = scorer->model.kind;
-	int n = crm_clv_parameters(kind, NULL);
+	double x = customer->x, t_x = customer->t_x, t = customer->t;
+	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
+	CrmParetonbd paretonbd = as_paretonbd(theta);
 
-	if (!scorer->is_known)
-		return NAN;
-	for (int k = 0; k < n; k++)
+	if (kind == CRM_CLV_PARETONBD)
+		return crm_paretonbd_p_alive_slopes(&paretonbd, x, t_x, t, slopes);
+	if (kind != CRM_CLV_BGBB)
+		return crm_bgnbd_p_alive_slopes(&bgnbd, x, t_x, t, slopes);
+	for (int k = 0; k < CRM_CLV_PARAMETERS; k++)
 	{
-		double alive[2];
+		double up[CRM_CLV_PARAMETERS], down[CRM_CLV_PARAMETERS];
 
-		for (int i = 0; i < 2; i++)
-			alive[i] = crm_clv_p_alive(kind, scorer->varied[2 * k + i], customer->x, customer->t_x,
-									   customer->t);
-		gradient[k] =
-			(log(alive[0] / alive[1]) + slot->log_varied[2 * k] - slot->log_varied[2 * k + 1]) /
+		vary(theta, k, true, up);
+		vary(theta, k, false, down);
+		slopes[k] =
+			log(crm_clv_p_alive(kind, up, x, t_x, t) / crm_clv_p_alive(kind, down, x, t_x, t)) /
 			(2.0 * STEP);
 	}
-	return quadratic(gradient, scorer->model.covariance, n);
+	return crm_clv_p_alive(kind, theta, x, t_x, t);
 }
 
 /*
@@ -352,32 +403,38 @@ score_by_formula(const CrmClvScorer *scorer, const CrmClvCustomer *customer, Crm
 void
 crm_clv_score(CrmClvScorer *scorer, const CrmClvCustomer *customer, CrmClvValue *value)
 {
+	const CrmClvModel *model = &scorer->model;
 	const CrmClvParam *param = &scorer->param;
-	CrmClvKind kind = scorer->model.kind;
-	const double *theta = scorer->model.theta;
-	double spend_variance, variance;
-	const Slot *slot;
+	double slope[CRM_CLV_PARAMETERS], spend_variance, worth;
+	CrmBgbbModel bgbb = as_bgbb(model->theta);
+	Shared shared;
 
 	*value = (CrmClvValue){.p_alive = NAN, .low = NAN, .high = NAN};
-	value->order_value = order_value(&scorer->model, customer, &spend_variance);
-	if (kind == CRM_CLV_FORMULA)
+	value->order_value = order_value(model, customer, &spend_variance);
+	if (model->kind == CRM_CLV_FORMULA)
 	{
 		score_by_formula(scorer, customer, value);
 		return;
 	}
-	slot = find_slot(scorer, customer->x, customer->t);
-	value->p_alive = crm_clv_p_alive(kind, theta, customer->x, customer->t_x, customer->t);
-	value->expected_orders = value->p_alive * slot->orders;
-	value->p_any_order =
-		p_any_order(kind, theta, customer->x, customer->t_x, customer->t, param->horizon);
-	value->clv = param->margin * value->order_value * value->p_alive * slot->discounted;
-	value->residual = param->margin * value->order_value * value->p_alive * slot->residual;
-	value->gap = mean_gap(kind, theta, customer->x, customer->t);
-	variance = orders_variance(scorer, customer, slot) + spend_variance;
-	if (variance >= 0.0)
+	look_up(scorer, customer->x, customer->t, &shared);
+	value->p_alive = p_alive_slopes(model->kind, model->theta, customer, slope);
+	value->expected_orders = value->p_alive * shared.orders;
+	value->p_any_order = model->kind == CRM_CLV_BGBB
+							 ? 1.0 - crm_bgbb_p_none(&bgbb, customer->x, customer->t_x, customer->t,
+													 param->horizon)
+							 : value->p_alive * shared.any;
+	worth = param->margin * value->order_value * value->p_alive;
+	value->clv = worth * shared.discounted;
+	value->residual = worth * shared.residual;
+	value->gap = mean_gap(model->kind, model->theta, customer->x, customer->t);
+	if (scorer->is_known)
 	{
-		double factor = exp(scorer->z * sqrt(variance));
+		double variance, factor;
 
+		for (int k = 0; k < CRM_CLV_PARAMETERS; k++)
+			slope[k] += shared.slope[k];
+		variance = quadratic(slope, model->covariance, CRM_CLV_PARAMETERS) + spend_variance;
+		factor = variance >= 0.0 ? exp(scorer->z * sqrt(variance)) : NAN;
 		value->low = value->clv / factor;
 		value->high = value->clv * factor;
 	}

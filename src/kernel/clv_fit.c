@@ -6,7 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernel/base/rng.h"
 #include "kernel/base/sum.h"
 #include "kernel/bgbb.h"
 #include "kernel/bgnbd.h"
@@ -84,54 +83,15 @@ likelihood_of(CrmCtx *ctx, CrmClvKind kind, const CrmBtyd *customers, const doub
 	return crm_bgnbd_log_likelihood(ctx, customers, &bgnbd, value, NULL);
 }
 
-/* Put the customers of one half into an empty half: those whose values and seed hash to it. */
-static CrmStatus
-take_half(CrmCtx *ctx, const CrmBtyd *customers, uint64_t seed, uint64_t which, CrmBtyd *half)
-{
-	size_t n = customers->n, kept = 0;
-	double *columns = crm_allocate(ctx, 4 * n, sizeof(double));
-	CrmBtydData data = {.x = columns};
-	CrmStatus status;
-
-	if (columns == NULL)
-		return ctx->failure;
-	data.t_x = columns + n;
-	data.t = columns + 2 * n;
-	data.weight = columns + 3 * n;
-	for (size_t i = 0; i < n; i++)
-	{
-		double value[3] = {customers->x[customers->row[i].x],
-						   customers->time[customers->row[i].t_x],
-						   customers->time[customers->row[i].t]};
-		uint64_t hash = seed, bits;
-
-		for (int k = 0; k < 3; k++)
-		{
-			memcpy(&bits, &value[k], sizeof bits);
-			hash = crm_rng_mix(hash * UINT64_C(0x9E3779B97F4A7C15) ^ bits);
-		}
-		if ((hash >> 63) != which)
-			continue;
-		for (int k = 0; k < 3; k++)
-			columns[(size_t) k * n + kept] = value[k];
-		columns[3 * n + kept++] = customers->weight[i];
-	}
-	data.n = kept;
-	status = crm_btyd_collapse(ctx, &data, half);
-	crm_release(ctx, columns, 4 * n, sizeof(double));
-	return status;
-}
-
 /* Fill in what each candidate, fitted to one half, makes of the other. */
 static CrmStatus
 hold_out(CrmCtx *ctx, const CrmBtyd *customers, const CrmClvFitParam *param, CrmClvFit *fit)
 {
 	CrmBtyd seen = {0}, unseen = {0};
-	CrmStatus status = take_half(ctx, customers, param->seed, 0, &seen);
+	CrmStatus status = crm_btyd_half(ctx, customers, param->seed, 0, &seen);
 
-	if (status != CRM_OK)
-		return status;
-	status = take_half(ctx, customers, param->seed, 1, &unseen);
+	if (status == CRM_OK)
+		status = crm_btyd_half(ctx, customers, param->seed, 1, &unseen);
 	for (int i = 0; i < fit->candidates && status == CRM_OK && seen.n > 0; i++)
 	{
 		CrmFit half;
@@ -141,8 +101,8 @@ hold_out(CrmCtx *ctx, const CrmBtyd *customers, const CrmClvFitParam *param, Crm
 			status =
 				likelihood_of(ctx, fit->candidate[i], &unseen, half.parameter, &fit->holdout[i]);
 	}
-	crm_btyd_free(ctx, &unseen);
-	crm_btyd_free(ctx, &seen);
+	crm_btyd_half_free(ctx, &unseen);
+	crm_btyd_half_free(ctx, &seen);
 	return status;
 }
 

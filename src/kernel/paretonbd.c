@@ -1,8 +1,14 @@
 /*
  * paretonbd.c: the likelihood of Pareto/NBD, its gradient and its fit; see paretonbd.h.
  *
- * What depends on x alone is computed once for each distinct x, the logs of alpha + time and
- * beta + time once for each distinct time; a distinct row costs its integral.
+ * What depends on x alone is computed once for each distinct x, the logs of 1 + time / alpha and
+ * 1 + time / beta once for each distinct time; a distinct row costs its integral. As
+ *
+ *     L = Gamma(r + x) / Gamma(r) alpha^-x {(1 + T / alpha)^-(r + x) (1 + T / beta)^-s + s / beta
+ *         integral from t_x to T of (1 + y / alpha)^-(r + x) (1 + y / beta)^-(s + 1) dy}
+ *
+ * nothing grows with r or s where these run to infinity along with alpha or beta, as they do when
+ * customers do not differ: the derivatives keep their digits there.
  */
 #include <math.h>
 #include <string.h>
@@ -20,8 +26,8 @@ typedef struct Task
 {
 	CrmCtx *ctx;
 	const CrmBtyd *data;
-	double *log_alpha; /* n_t: ln(alpha + time) */
-	double *log_beta;  /* n_t: ln(beta + time) */
+	double *log_alpha; /* n_t: ln(1 + time / alpha) */
+	double *log_beta;  /* n_t: ln(1 + time / beta) */
 } Task;
 
 /* Fill a parameter with the defaults: no penalty. */
@@ -53,56 +59,59 @@ crm_paretonbd_check_parameters(const CrmParetonbd *model)
 	return NULL;
 }
 
-/* Add what depends on x alone to the sums: the value, then derivatives by r, alpha, s, beta. */
+/* Add what depends on x alone to the sums: the value, then derivatives by the logs of r, alpha. */
 static void
 add_constants(const Task *task, const CrmParetonbd *at, CrmSum *sums)
 {
 	const CrmBtyd *data = task->data;
-	double log_alpha = log(at->alpha), log_beta = log(at->beta);
+	double log_alpha = log(at->alpha);
 
 	for (size_t i = 0; i < data->n_x; i++)
 	{
-		double weight = data->x_weight[i];
+		double weight = data->x_weight[i], x = data->x[i];
 
 		if (weight == 0.0)
 			continue;
-		crm_sum_add(&sums[0], weight * (crm_log_gamma_ratio(at->r, data->x[i]) + at->r * log_alpha +
-										at->s * log_beta));
-		crm_sum_add(&sums[1], weight * (crm_digamma_difference(at->r, data->x[i]) + log_alpha));
-		crm_sum_add(&sums[2], weight * at->r / at->alpha);
-		crm_sum_add(&sums[3], weight * log_beta);
-		crm_sum_add(&sums[4], weight * at->s / at->beta);
+		crm_sum_add(&sums[0], weight * (crm_log_gamma_ratio(at->r, x) - x * log_alpha));
+		crm_sum_add(&sums[1], weight * at->r * crm_digamma_difference(at->r, x));
+		crm_sum_add(&sums[2], -weight * x);
 	}
 }
 
-/* Add a row to the sums. */
+/* Add a row to the sums, of which the derivatives' are left out unless they are asked for. */
 static void
-add_row(const Task *task, const CrmParetonbd *at, size_t i, CrmSum *sums)
+add_row(const Task *task, const CrmParetonbd *at, size_t i, bool derive, CrmSum *sums)
 {
 	const CrmBtyd *data = task->data;
 	CrmBtydRow row = data->row[i];
 	double weight = data->weight[i], shape = at->r + data->x[row.x];
-	double t = data->time[row.t], log_a = task->log_alpha[row.t], log_b = task->log_beta[row.t];
+	double t_x = data->time[row.t_x], t = data->time[row.t];
+	double log_a = task->log_alpha[row.t], log_b = task->log_beta[row.t];
 	CrmParetonbdIntegral integral = {.alpha = at->alpha,
 									 .beta = at->beta,
 									 .a = shape,
 									 .b = at->s + 1.0,
-									 .y0 = data->time[row.t_x],
+									 .y0 = t_x,
 									 .y1 = t,
 									 .log_alpha = task->log_alpha[row.t_x],
 									 .log_beta = task->log_beta[row.t_x]};
 	CrmParetonbdMeans means;
 	double stays = -shape * log_a - at->s * log_b;
-	double left = log(at->s) + crm_paretonbd_log_integral(&integral, &means);
+	double left = log(at->s / at->beta) +
+				  crm_paretonbd_log_integral(&integral, derive ? &means : NULL);
 	double e = exp(-fabs(left - stays)), p = (left > stays ? 1.0 : e) / (1.0 + e);
+	double share_alpha, share_beta; /* E[y / (alpha + y)] if he has left at y, the same of beta */
 
-	crm_sum_add(&sums[0], weight * (fmax(left, stays) + log1p(e)));
-	crm_sum_add(&sums[1], -weight * ((1.0 - p) * log_a + p * means.log_alpha));
-	crm_sum_add(&sums[2],
-				-weight * shape * ((1.0 - p) / (at->alpha + t) + p * means.inverse_alpha));
-	crm_sum_add(&sums[3], -weight * ((1.0 - p) * log_b + p * (means.log_beta - 1.0 / at->s)));
-	crm_sum_add(&sums[4], -weight * ((1.0 - p) * at->s / (at->beta + t) +
-									 p * (at->s + 1.0) * means.inverse_beta));
+	crm_sum_add(&sums[0], weight * ((left > stays ? left : stays) + log1p(e)));
+	if (!derive)
+		return;
+	share_alpha = (t_x + at->alpha * means.gone_alpha) / (at->alpha + t_x);
+	share_beta = (t_x + at->beta * means.gone_beta) / (at->beta + t_x);
+	crm_sum_add(&sums[1], -weight * at->r * ((1.0 - p) * log_a + p * means.log_alpha));
+	crm_sum_add(&sums[2], weight * shape * ((1.0 - p) * (t / (at->alpha + t)) + p * share_alpha));
+	crm_sum_add(&sums[3], weight * (p - at->s * ((1.0 - p) * log_b + p * means.log_beta)));
+	crm_sum_add(&sums[4], weight * ((1.0 - p) * at->s * (t / (at->beta + t)) +
+									p * ((at->s + 1.0) * share_beta - 1.0)));
 }
 
 /* Give the log-likelihood of all rows, and in gradient, if any, its derivatives by logs. */
@@ -114,23 +123,18 @@ log_likelihood(const Task *task, const CrmParetonbd *at, double *gradient)
 
 	for (size_t i = 0; i < data->n_t; i++)
 	{
-		task->log_alpha[i] = log(at->alpha + data->time[i]);
-		task->log_beta[i] = log(at->beta + data->time[i]);
+		task->log_alpha[i] = log1p(data->time[i] / at->alpha);
+		task->log_beta[i] = log1p(data->time[i] / at->beta);
 	}
 	add_constants(task, at, sums);
 	for (size_t i = 0; i < data->n; i++)
 	{
 		if (i % POLL_ROWS == 0 && crm_pending(task->ctx))
 			return NAN;
-		add_row(task, at, i, sums);
+		add_row(task, at, i, gradient != NULL, sums);
 	}
-	if (gradient != NULL)
-	{
-		gradient[0] = crm_sum_value(sums[1]) * at->r;
-		gradient[1] = crm_sum_value(sums[2]) * at->alpha;
-		gradient[2] = crm_sum_value(sums[3]) * at->s;
-		gradient[3] = crm_sum_value(sums[4]) * at->beta;
-	}
+	for (int i = 0; gradient != NULL && i < CRM_PARETONBD_PARAMETERS; i++)
+		gradient[i] = crm_sum_value(sums[i + 1]);
 	return crm_sum_value(sums[0]);
 }
 
@@ -221,9 +225,9 @@ propose(const CrmBtyd *data, CrmLikelihood *likelihood)
 	likelihood->n_candidates = c;
 }
 
-/* Fit to data; start: logs to start from, or NULL for the candidates. */
+/* Fit to data; near: a fit to a sample of them to start from, or NULL for the candidates. */
 static CrmStatus
-fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmParetonbdParam *param, const double *start,
+fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmParetonbdParam *param, const CrmFit *near,
 		 CrmFit *fit)
 {
 	CrmLikelihood likelihood = {.n = CRM_PARETONBD_PARAMETERS,
@@ -236,11 +240,7 @@ fit_from(CrmCtx *ctx, const CrmBtyd *data, const CrmParetonbdParam *param, const
 
 	likelihood.user = &task;
 	propose(data, &likelihood);
-	if (start != NULL)
-	{
-		memcpy(likelihood.candidates, start, CRM_PARETONBD_PARAMETERS * sizeof *start);
-		likelihood.n_candidates = likelihood.n_starts = 1;
-	}
+	likelihood.near = near;
 	if (status == CRM_OK)
 		status = crm_likelihood_fit(ctx, &likelihood, fit);
 	end_task(&task);
@@ -256,8 +256,8 @@ CrmStatus
 crm_paretonbd_fit(CrmCtx *ctx, const CrmBtyd *data, const CrmParetonbdParam *param,
 				  CrmParetonbdModel *model)
 {
-	double start[CRM_PARETONBD_PARAMETERS];
-	const double *known = NULL;
+	CrmFit of_sample;
+	const CrmFit *near = NULL;
 	CrmStatus status;
 
 	memset(model, 0, sizeof *model);
@@ -269,15 +269,13 @@ crm_paretonbd_fit(CrmCtx *ctx, const CrmBtyd *data, const CrmParetonbdParam *par
 
 		status = crm_btyd_sample(ctx, data, SAMPLE, &sample);
 		if (status == CRM_OK)
-			status = fit_from(ctx, &sample, param, NULL, &model->fit);
+			status = fit_from(ctx, &sample, param, NULL, &of_sample);
 		crm_btyd_sample_free(ctx, &sample);
 		if (status != CRM_OK)
 			return status;
-		for (int i = 0; i < CRM_PARETONBD_PARAMETERS; i++)
-			start[i] = log(model->fit.parameter[i]);
-		known = start;
+		near = &of_sample;
 	}
-	status = fit_from(ctx, data, param, known, &model->fit);
+	status = fit_from(ctx, data, param, near, &model->fit);
 	if (status != CRM_OK)
 		return status;
 	if (data->total < 3.0 || data->repeat <= 0.0)

@@ -55,10 +55,14 @@ extern CrmStatus crm_paretonbd_log_likelihood(CrmCtx *ctx, const CrmBtyd *data,
 											  double *gradient);
 
 extern double crm_paretonbd_p_alive(const CrmParetonbd *model, double x, double t_x, double t);
+extern double crm_paretonbd_p_alive_slopes(const CrmParetonbd *model, double x, double t_x, double t,
+										   double *slopes);
 extern double crm_paretonbd_expected_if_alive(const CrmParetonbd *model, double x, double t,
 											  double horizon);
 extern double crm_paretonbd_expected_orders(const CrmParetonbd *model, double x, double t_x,
 											double t, double horizon);
+extern double crm_paretonbd_any_if_alive(const CrmParetonbd *model, double x, double t,
+										 double horizon);
 extern double crm_paretonbd_p_any_order(const CrmParetonbd *model, double x, double t_x, double t,
 										double horizon);
 extern double crm_paretonbd_pmf(const CrmParetonbd *model, double n, double horizon);
@@ -66,5 +70,7 @@ extern double crm_paretonbd_discounted_if_alive(const CrmParetonbd *model, doubl
 												double horizon, double rate);
 extern double crm_paretonbd_discounted_orders(const CrmParetonbd *model, double x, double t_x,
 											  double t, double horizon, double rate);
+extern double crm_paretonbd_discounted_slopes(const CrmParetonbd *model, double x, double t,
+											  double horizon, double rate, double *slopes);
 
 #endif

@@ -10,41 +10,79 @@
 #define LONGEST 2.0  /* panel */
 #define CHANGE  10.0 /* of the integrand's log in a panel, at most about */
 #define DEPTH   45.0
+#define TAME    3.0  /* change in a panel, and its length below, for which the shorter rule is exact */
+#define TAME_LENGTH 1.6
+#define NEAR        0.05
+#define QUICK_POWER 200.0
 
-/* The log of the integrand at v, relative to that at y0; also its slope unless that is NULL. */
+/*
+ * Tell whether exp and log do where expm1 and log1p are exact: the power of the log must not be so
+ * high, nor the step so short, that it matters.
+ */
+static bool
+is_quick(const CrmParetonbdIntegral *i, double length)
+{
+	return length > NEAR && (i->alpha <= i->beta ? i->b : i->a) < QUICK_POWER;
+}
+
+/*
+ * Fill in ln((alpha + y) / (alpha + y0)), the same of beta, and y - y0 at v. The smaller of alpha
+ * and beta gives v itself.
+ */
+static void
+logs_at(const CrmParetonbdIntegral *i, double scale, double v, bool quick, double *log_a,
+		double *log_b, double *way)
+{
+	bool alpha_first = i->alpha <= i->beta;
+	double far = (alpha_first ? i->beta : i->alpha) + i->y0, other;
+
+	*way = scale * (quick ? exp(v) - 1.0 : expm1(v));
+	other = quick ? log((far + *way) / far) : log1p(*way / far);
+	*log_a = alpha_first ? v : other;
+	*log_b = alpha_first ? other : v;
+}
+
+/* The log of the integrand at v, relative to that at y0, and its slope. */
 static double
 log_at(const CrmParetonbdIntegral *i, double scale, double v, double *slope)
 {
-	double way = scale * expm1(v);
+	double log_a = 0.0, log_b = 0.0, way = 0.0;
 
-	if (slope != NULL)
-		*slope = 1.0 - (way + scale) * (i->a / (i->alpha + i->y0 + way) +
-										i->b / (i->beta + i->y0 + way) + i->rate);
-	return v - i->a * log1p(way / (i->alpha + i->y0)) - i->b * log1p(way / (i->beta + i->y0)) -
-		   i->rate * way;
+	if (v > 0.0)
+		logs_at(i, scale, v, is_quick(i, v), &log_a, &log_b, &way);
+	*slope = 1.0 - (way + scale) * (i->a / (i->alpha + i->y0 + way) +
+									i->b / (i->beta + i->y0 + way) + i->rate);
+	return v - i->a * log_a - i->b * log_b - i->rate * way;
 }
 
-/* Add a panel from v of that length to the sum, each term relative to e^top, and to the means. */
+/*
+ * Add a panel from v of that length to the sum, each term relative to e^top, and to the means; a tame
+ * one takes fewer nodes.
+ */
 static double
 add_panel(const CrmParetonbdIntegral *i, double scale, double v, double length, double top,
-		  CrmParetonbdMeans *means)
+		  bool tame, CrmParetonbdMeans *means)
 {
 	double sum = 0.0, from_alpha = i->alpha + i->y0, from_beta = i->beta + i->y0;
 
-	for (int k = 0; k < CRM_GAUSS; k++)
-	{
-		double at = v + length * crm_gauss_node[k], way = scale * expm1(at);
-		double log_a = log1p(way / from_alpha), log_b = log1p(way / from_beta);
-		double term = length * crm_gauss_weight[k] *
-					  exp(at - i->a * log_a - i->b * log_b - i->rate * way - top);
+	bool quick = is_quick(i, length);
+	const double *node = tame ? crm_gauss_node_few : crm_gauss_node;
+	const double *weight = tame ? crm_gauss_weight_few : crm_gauss_weight;
 
+	for (int k = 0; k < (tame ? CRM_GAUSS_FEW : CRM_GAUSS); k++)
+	{
+		double at = v + length * node[k], log_a, log_b, way, term;
+
+		logs_at(i, scale, at, quick, &log_a, &log_b, &way);
+		term = length * weight[k] *
+			   exp(at - i->a * log_a - i->b * log_b - i->rate * way - top);
 		sum += term;
 		if (means == NULL)
 			continue;
 		means->log_alpha += term * log_a;
 		means->log_beta += term * log_b;
-		means->inverse_alpha += term / (from_alpha + way);
-		means->inverse_beta += term / (from_beta + way);
+		means->gone_alpha += term * (way / (from_alpha + way));
+		means->gone_beta += term * (way / (from_beta + way));
 	}
 	return sum;
 }
@@ -77,12 +115,15 @@ crm_paretonbd_log_integral(const CrmParetonbdIntegral *integral, CrmParetonbdMea
 
 			sum *= shrink;
 			if (means != NULL)
-				*means = (CrmParetonbdMeans){means->log_alpha * shrink, means->log_beta * shrink,
-											 means->inverse_alpha * shrink,
-											 means->inverse_beta * shrink};
+				*means = (CrmParetonbdMeans){.log_alpha = means->log_alpha * shrink,
+											 .log_beta = means->log_beta * shrink,
+											 .gone_alpha = means->gone_alpha * shrink,
+											 .gone_beta = means->gone_beta * shrink};
 			top = next;
 		}
-		sum += add_panel(i, scale, v, length, top, means);
+		sum += add_panel(i, scale, v, length, top,
+						 length < TAME_LENGTH && length * fmax(fabs(slope), fabs(next_slope)) < TAME,
+						 means);
 		/* a last panel that ends at the end, not a rounding before it */
 		v = end - v <= length ? end : v + length;
 		slope = next_slope;
@@ -93,8 +134,10 @@ crm_paretonbd_log_integral(const CrmParetonbdIntegral *integral, CrmParetonbdMea
 	{
 		means->log_alpha = i->log_alpha + means->log_alpha / sum;
 		means->log_beta = i->log_beta + means->log_beta / sum;
-		means->inverse_alpha /= sum;
-		means->inverse_beta /= sum;
+		means->gone_alpha /= sum;
+		means->gone_beta /= sum;
+		means->inverse_alpha = (1.0 - means->gone_alpha) / (i->alpha + i->y0);
+		means->inverse_beta = (1.0 - means->gone_beta) / (i->beta + i->y0);
 	}
 	return top + log(sum) + log(scale) - i->a * i->log_alpha - i->b * i->log_beta;
 }

@@ -18,37 +18,69 @@ typedef struct Count
 	double n, horizon;
 } Count;
 
-/* Give an integral of paretonbd_integral.h with its logs filled in. */
+/*
+ * Give ln of integral from 0 to h of (1 + y / alpha)^-a (1 + y / beta)^-b e^(-rate y) dy, and its
+ * means unless NULL, those of logs without ln alpha and ln beta.
+ */
 static double
-log_integral(double alpha, double beta, double a, double b, double rate, double y0, double y1)
+log_integral(double alpha, double beta, double a, double b, double rate, double horizon,
+			 CrmParetonbdMeans *means)
 {
-	CrmParetonbdIntegral integral = {.alpha = alpha,
-									 .beta = beta,
-									 .a = a,
-									 .b = b,
-									 .rate = rate,
-									 .y0 = y0,
-									 .y1 = y1,
-									 .log_alpha = log(alpha + y0),
-									 .log_beta = log(beta + y0)};
+	CrmParetonbdIntegral integral = {
+		.alpha = alpha, .beta = beta, .a = a, .b = b, .rate = rate, .y1 = horizon};
 
-	return crm_paretonbd_log_integral(&integral, NULL);
+	return crm_paretonbd_log_integral(&integral, means);
+}
+
+/*
+ * Give P(alive) at T, and in slopes, unless NULL, the derivatives of its logarithm by those of r,
+ * alpha, s, beta.
+ */
+double
+crm_paretonbd_p_alive_slopes(const CrmParetonbd *model, double x, double t_x, double t,
+							 double *slopes)
+{
+	double shape = model->r + x, alpha = model->alpha + t, beta = model->beta + t;
+	double odds, e, left;
+	/* relative to (alpha + T)^-(r + x) (beta + T)^-(s + 1) */
+	CrmParetonbdIntegral integral = {.alpha = model->alpha,
+									 .beta = model->beta,
+									 .a = shape,
+									 .b = model->s + 1.0,
+									 .y0 = t_x,
+									 .y1 = t,
+									 .log_alpha = -log1p((t - t_x) / (model->alpha + t_x)),
+									 .log_beta = -log1p((t - t_x) / (model->beta + t_x))};
+	CrmParetonbdMeans means;
+
+	if (crm_btyd_check(x, t_x, t) != NULL)
+		return NAN;
+	if (t_x == t)
+	{
+		for (int i = 0; slopes != NULL && i < CRM_PARETONBD_PARAMETERS; i++)
+			slopes[i] = 0.0;
+		return 1.0;
+	}
+	odds = log(model->s / beta) +
+		   crm_paretonbd_log_integral(&integral, slopes != NULL ? &means : NULL);
+	e = exp(-fabs(odds));
+	left = (odds > 0.0 ? 1.0 : e) / (1.0 + e);
+	if (slopes != NULL)
+	{
+		slopes[0] = left * model->r * means.log_alpha;
+		slopes[1] = -left * model->alpha * shape * (1.0 / alpha - means.inverse_alpha);
+		slopes[2] = left * (model->s * means.log_beta - 1.0);
+		slopes[3] =
+			-left * model->beta * (model->s / beta - (model->s + 1.0) * means.inverse_beta);
+	}
+	return (odds > 0.0 ? e : 1.0) / (1.0 + e);
 }
 
 /* Give P(alive) at T. */
 double
 crm_paretonbd_p_alive(const CrmParetonbd *model, double x, double t_x, double t)
 {
-	double shape = model->r + x, odds;
-
-	if (crm_btyd_check(x, t_x, t) != NULL)
-		return NAN;
-	if (t_x == t)
-		return 1.0;
-	odds = log(model->s) +
-		   log_integral(model->alpha, model->beta, shape, model->s + 1.0, 0.0, t_x, t) +
-		   shape * log(model->alpha + t) + model->s * log(model->beta + t);
-	return odds > 0.0 ? exp(-odds) / (1.0 + exp(-odds)) : 1.0 / (1.0 + exp(odds));
+	return crm_paretonbd_p_alive_slopes(model, x, t_x, t, NULL);
 }
 
 /* Give the orders to expect within the horizon of a customer with x and T who is alive. */
@@ -75,22 +107,29 @@ crm_paretonbd_expected_orders(const CrmParetonbd *model, double x, double t_x, d
 }
 
 /*
- * Give the chance of at least one order within the horizon: the first comes at y when neither it
- * nor the leaving has come before,
- *     P(alive) integral from 0 to h of E[lambda e^(-(lambda + mu) y)] dy.
+ * Give the chance of at least one order within the horizon of a customer who is alive: the first
+ * comes at y when neither it nor the leaving has come before,
+ *     integral from 0 to h of E[lambda e^(-(lambda + mu) y)] dy.
  */
 double
-crm_paretonbd_p_any_order(const CrmParetonbd *model, double x, double t_x, double t, double horizon)
+crm_paretonbd_any_if_alive(const CrmParetonbd *model, double x, double t, double horizon)
 {
 	double alpha = model->alpha + t, beta = model->beta + t, shape = model->r + x, log_any;
 
-	if (crm_btyd_check(x, t_x, t) != NULL || !(horizon >= 0.0))
+	if (crm_btyd_check(x, 0.0, t) != NULL || !(horizon >= 0.0))
 		return NAN;
 	if (horizon == 0.0)
 		return 0.0;
-	log_any = log(shape) + shape * log(alpha) + model->s * log(beta) +
-			  log_integral(alpha, beta, shape + 1.0, model->s, 0.0, 0.0, horizon);
-	return crm_paretonbd_p_alive(model, x, t_x, t) * exp(fmin(log_any, 0.0));
+	log_any = log(shape / alpha) + log_integral(alpha, beta, shape + 1.0, model->s, 0.0, horizon, NULL);
+	return exp(fmin(log_any, 0.0));
+}
+
+/* Give the same of a customer who may have left. */
+double
+crm_paretonbd_p_any_order(const CrmParetonbd *model, double x, double t_x, double t, double horizon)
+{
+	return crm_paretonbd_p_alive(model, x, t_x, t) *
+		   crm_paretonbd_any_if_alive(model, x, t, horizon);
 }
 
 /* The log of tau^n (alpha + tau)^-(r + n) (beta + tau)^-(s + 1) dtau/dw, tau = h / (1 + e^-w). */
@@ -137,7 +176,7 @@ double
 crm_paretonbd_discounted_if_alive(const CrmParetonbd *model, double x, double t, double horizon,
 								  double rate)
 {
-	double alpha = model->alpha + t, beta = model->beta + t;
+	double beta = model->beta + t;
 
 	if (crm_btyd_check(x, 0.0, t) != NULL || !(horizon >= 0.0) || !(rate >= 0.0) ||
 		(isinf(horizon) && rate == 0.0) || isinf(rate))
@@ -146,8 +185,27 @@ crm_paretonbd_discounted_if_alive(const CrmParetonbd *model, double x, double t,
 		return 0.0;
 	if (rate == 0.0)
 		return crm_paretonbd_expected_if_alive(model, x, t, horizon);
-	return (model->r + x) / alpha *
-		   exp(model->s * log(beta) + log_integral(beta, beta, 0.0, model->s, rate, 0.0, horizon));
+	return (model->r + x) / (model->alpha + t) *
+		   exp(log_integral(beta, beta, 0.0, model->s, rate, horizon, NULL));
+}
+
+/*
+ * Give the same, and in slopes the derivatives of its logarithm by those of r, alpha, s, beta. The
+ * horizon is above zero.
+ */
+double
+crm_paretonbd_discounted_slopes(const CrmParetonbd *model, double x, double t, double horizon,
+								double rate, double *slopes)
+{
+	double alpha = model->alpha + t, beta = model->beta + t;
+	CrmParetonbdMeans means;
+	double log_sum = log_integral(beta, beta, 0.0, model->s, rate, horizon, &means);
+
+	slopes[0] = model->r / (model->r + x);
+	slopes[1] = -model->alpha / alpha;
+	slopes[2] = -model->s * means.log_beta;
+	slopes[3] = model->s * (model->beta / beta) * means.gone_beta;
+	return (model->r + x) / alpha * exp(log_sum);
 }
 
 /* Give the same of a customer who may have left: P(alive) times that. */

@@ -36,7 +36,7 @@ main(void)
 {
 	static const double lower[] = {-3.0, -3.0}, upper[] = {3.0, 3.0}, low[] = {1.5, -3.0};
 	static const double starts[] = {-1.2, 1.0, 2.0, NAN};
-	CrmOptimiseParam param = {2, lower, upper, starts, 2, 1e-8, 2000};
+	CrmOptimiseParam param = {2, lower, upper, starts, 2, 1e-8, 2000, NULL};
 	CrmOptimum best;
 	TapContext tap;
 	CrmCtx *ctx = tap_context(&tap);

@@ -6,10 +6,12 @@
 
 #include "kernel/base/btyd.h"
 #include "kernel/base/order.h"
+#include "kernel/base/rng.h"
 #include "kernel/base/sum.h"
 #include "kernel/base/table.h"
 
 #define POLL_ROWS 262144
+#define DIRECT    65536 /* whole values up to that many more than rows have a table of their own */
 
 /*
  * Say why (x, t_x, T) cannot be of a customer, in the words of an error message; NULL when it can.
@@ -44,10 +46,17 @@ is_same(const CrmBtydData *data, size_t i, size_t j)
 	return data->x[i] == data->x[j] && data->t_x[i] == data->t_x[j] && data->t[i] == data->t[j];
 }
 
-/* Check and hash every row. */
+/*
+ * Check and hash every row. *whole: the values are so small whole numbers that a table of all of
+ * them up to the largest, *most, is no larger than the rows.
+ */
 static CrmStatus
-hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, uint32_t *index)
+hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, uint32_t *index,
+		  bool *whole, size_t *most)
 {
+	double largest = 0.0, bound = (double) data->n + DIRECT;
+
+	*whole = true;
 	for (size_t i = 0; i < data->n; i++)
 	{
 		if (i % POLL_ROWS == 0 && crm_poll(ctx))
@@ -60,18 +69,28 @@ hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, u
 		}
 		hash[i] = hash_row(data, i);
 		index[i] = (uint32_t) i;
+		largest = data->x[i] > largest ? data->x[i] : largest;
+		largest = data->t[i] > largest ? data->t[i] : largest;
+		*whole = *whole && floor(data->t_x[i]) == data->t_x[i] && floor(data->t[i]) == data->t[i];
 	}
+	*whole = *whole && largest < bound;
+	*most = *whole ? (size_t) largest : 0;
 	return CRM_OK;
 }
 
-/* Sum the weights of runs of equal rows; index keeps the first row of each run. */
+/*
+ * Sum the weights of runs of equal rows; index keeps the first row of each run. Rows take their
+ * values themselves, for now, where these are whole.
+ */
 static CrmStatus
-merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint32_t *index)
+merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint64_t *hash, bool whole,
+		   uint32_t *index)
 {
 	size_t runs = 0;
 
 	for (size_t i = 1; i <= data->n; i++)
-		runs += i == data->n || !is_same(data, index[i], index[i - 1]);
+		runs += i == data->n || hash[index[i]] != hash[index[i - 1]] ||
+				!is_same(data, index[i], index[i - 1]);
 	btyd->row = crm_allocate(ctx, runs, sizeof *btyd->row);
 	btyd->room = btyd->row != NULL ? runs : 0;
 	if (btyd->row == NULL || (btyd->weight = crm_allocate(ctx, runs, sizeof(double))) == NULL)
@@ -81,10 +100,17 @@ merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint32_t *index)
 		CrmSum sum = {0.0, 0.0};
 		size_t first = i;
 
-		for (; i < data->n && is_same(data, index[i], index[first]); i++)
+		for (; i < data->n && hash[index[i]] == hash[index[first]] &&
+			   is_same(data, index[i], index[first]);
+			 i++)
 			crm_sum_add(&sum, data->weight != NULL ? data->weight[index[i]] : 1.0);
 		btyd->weight[btyd->n] = crm_sum_value(sum);
-		index[btyd->n++] = index[first];
+		first = index[first];
+		if (whole)
+			btyd->row[btyd->n] =
+				(CrmBtydRow){(uint32_t) data->x[first], (uint32_t) data->t_x[first],
+							 (uint32_t) data->t[first]};
+		index[btyd->n++] = (uint32_t) first;
 		if (btyd->n % POLL_ROWS == 0 && crm_poll(ctx))
 			return CRM_ABORTED;
 	}
@@ -92,22 +118,77 @@ merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint32_t *index)
 }
 
 /*
- * Make the ascending table of the distinct values[0..n), which allocates *table of *room, and give
- * each value's position in place[]. sorted and scratch are room for n positions each.
+ * Make an ascending table of the whole numbers that place[] flags by 1, up to most; place[] gives
+ * their positions afterwards.
  */
 static CrmStatus
-make_table(CrmCtx *ctx, uint64_t *values, size_t n, uint32_t *place, double **table, size_t *room,
-		   size_t *count)
+number_values(CrmCtx *ctx, uint32_t *place, size_t most, double **table, size_t *room,
+			  size_t *count)
 {
-	uint32_t *sorted = crm_allocate(ctx, n, sizeof *sorted);
-	uint32_t *scratch = crm_allocate(ctx, n, sizeof *scratch);
-	CrmStatus status = sorted == NULL || scratch == NULL ? ctx->failure : CRM_OK;
-	size_t distinct = 0;
+	uint32_t n = 0;
 
-	for (size_t i = 0; status == CRM_OK && i < n; i++)
-		sorted[i] = (uint32_t) i;
+	for (size_t v = 0; v <= most; v++)
+		*count += place[v];
+	*table = crm_allocate(ctx, *count, sizeof **table);
+	*room = *table != NULL ? *count : 0;
+	if (*table == NULL)
+		return ctx->failure;
+	for (size_t v = 0; v <= most; v++)
+		if (place[v] > 0)
+		{
+			(*table)[n] = (double) v;
+			place[v] = n++;
+		}
+	return CRM_OK;
+}
+
+/* Make the tables of x and of the times from rows that hold whole values, and let them refer to
+ * the tables. */
+static CrmStatus
+make_direct_tables(CrmCtx *ctx, CrmBtyd *btyd, size_t most)
+{
+	uint32_t *place = crm_allocate(ctx, most + 1, sizeof *place);
+	CrmStatus status = place == NULL ? ctx->failure : CRM_OK;
+
 	if (status == CRM_OK)
-		status = crm_radix_sort_index(ctx, values, sorted, scratch, n);
+	{
+		memset(place, 0, (most + 1) * sizeof *place);
+		for (size_t i = 0; i < btyd->n; i++)
+			place[btyd->row[i].x] = 1;
+		status = number_values(ctx, place, most, &btyd->x, &btyd->room_x, &btyd->n_x);
+	}
+	if (status == CRM_OK)
+	{
+		for (size_t i = 0; i < btyd->n; i++)
+			btyd->row[i].x = place[btyd->row[i].x];
+		memset(place, 0, (most + 1) * sizeof *place);
+		for (size_t i = 0; i < btyd->n; i++)
+			place[btyd->row[i].t_x] = place[btyd->row[i].t] = 1;
+		status = number_values(ctx, place, most, &btyd->time, &btyd->room_t, &btyd->n_t);
+	}
+	for (size_t i = 0; status == CRM_OK && i < btyd->n; i++)
+	{
+		btyd->row[i].t_x = place[btyd->row[i].t_x];
+		btyd->row[i].t = place[btyd->row[i].t];
+	}
+	crm_release(ctx, place, most + 1, sizeof *place);
+	return status;
+}
+
+/*
+ * Make the ascending table of the distinct values[0..n), which allocates *table of *room, and give
+ * each value's position in place[]. sorted is room for n positions.
+ */
+static CrmStatus
+make_table(CrmCtx *ctx, const uint64_t *values, size_t n, uint32_t *sorted, uint32_t *place,
+		   double **table, size_t *room, size_t *count)
+{
+	size_t distinct = 0;
+	CrmStatus status;
+
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = (uint32_t) i;
+	status = crm_radix_sort_index(ctx, values, sorted, place, n);
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 	{
 		if (i > 0 && values[sorted[i]] != values[sorted[i - 1]])
@@ -124,8 +205,6 @@ make_table(CrmCtx *ctx, uint64_t *values, size_t n, uint32_t *place, double **ta
 	}
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 		(*table)[place[i]] = crm_unorder_double(values[i]);
-	crm_release(ctx, scratch, n, sizeof *scratch);
-	crm_release(ctx, sorted, n, sizeof *sorted);
 	return status;
 }
 
@@ -135,13 +214,16 @@ make_tables(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint32_t 
 {
 	size_t n = btyd->n;
 	uint64_t *values = crm_allocate(ctx, 2 * n, sizeof *values);
+	uint32_t *sorted = crm_allocate(ctx, 2 * n, sizeof *sorted);
 	uint32_t *place = crm_allocate(ctx, 2 * n, sizeof *place);
-	CrmStatus status = values == NULL || place == NULL ? ctx->failure : CRM_OK;
+	CrmStatus status =
+		values == NULL || sorted == NULL || place == NULL ? ctx->failure : CRM_OK;
 
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 		values[i] = crm_order_double(data->x[index[i]]);
 	if (status == CRM_OK)
-		status = make_table(ctx, values, n, place, &btyd->x, &btyd->room_x, &btyd->n_x);
+		status =
+			make_table(ctx, values, n, sorted, place, &btyd->x, &btyd->room_x, &btyd->n_x);
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 	{
 		btyd->row[i].x = place[i];
@@ -149,13 +231,15 @@ make_tables(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint32_t 
 		values[n + i] = crm_order_double(data->t[index[i]]);
 	}
 	if (status == CRM_OK)
-		status = make_table(ctx, values, 2 * n, place, &btyd->time, &btyd->room_t, &btyd->n_t);
+		status = make_table(ctx, values, 2 * n, sorted, place, &btyd->time, &btyd->room_t,
+							&btyd->n_t);
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 	{
 		btyd->row[i].t_x = place[i];
 		btyd->row[i].t = place[n + i];
 	}
 	crm_release(ctx, place, 2 * n, sizeof *place);
+	crm_release(ctx, sorted, 2 * n, sizeof *sorted);
 	crm_release(ctx, values, 2 * n, sizeof *values);
 	return status;
 }
@@ -197,9 +281,10 @@ sum_up(CrmCtx *ctx, CrmBtyd *btyd)
 CrmStatus
 crm_btyd_collapse(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd)
 {
-	size_t n = data->n;
+	size_t n = data->n, most = 0;
 	uint64_t *hash;
 	uint32_t *index, *scratch;
+	bool whole = false;
 	CrmStatus status;
 
 	memset(btyd, 0, sizeof *btyd);
@@ -210,15 +295,15 @@ crm_btyd_collapse(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd)
 	scratch = crm_allocate(ctx, n, sizeof *scratch);
 	status = hash == NULL || index == NULL || scratch == NULL ? ctx->failure : CRM_OK;
 	if (status == CRM_OK)
-		status = hash_rows(ctx, data, btyd, hash, index);
+		status = hash_rows(ctx, data, btyd, hash, index, &whole, &most);
 	if (status == CRM_OK)
 		status = crm_radix_sort_hashes(ctx, hash, index, scratch, n);
 	crm_release(ctx, scratch, n, sizeof *scratch);
+	if (status == CRM_OK)
+		status = merge_runs(ctx, data, btyd, hash, whole, index);
 	crm_release(ctx, hash, n, sizeof *hash);
 	if (status == CRM_OK)
-		status = merge_runs(ctx, data, btyd, index);
-	if (status == CRM_OK)
-		status = make_tables(ctx, data, btyd, index);
+		status = whole ? make_direct_tables(ctx, btyd, most) : make_tables(ctx, data, btyd, index);
 	crm_release(ctx, index, n, sizeof *index);
 	return status == CRM_OK ? sum_up(ctx, btyd) : status;
 }
@@ -253,4 +338,60 @@ crm_btyd_sample_free(CrmCtx *ctx, CrmBtyd *sample)
 {
 	crm_release(ctx, sample->x_weight, sample->room_x, sizeof(double));
 	memset(sample, 0, sizeof *sample);
+}
+
+/* Tell in which half, 0 or 1, a row is: by its values and the seed alone. */
+static uint64_t
+half_of(const CrmBtyd *btyd, CrmBtydRow row, uint64_t seed)
+{
+	double value[3] = {btyd->x[row.x], btyd->time[row.t_x], btyd->time[row.t]};
+	uint64_t hash = seed, bits;
+
+	for (int k = 0; k < 3; k++)
+	{
+		memcpy(&bits, &value[k], sizeof bits);
+		hash = crm_rng_mix(hash * UINT64_C(0x9E3779B97F4A7C15) ^ bits);
+	}
+	return hash >> 63;
+}
+
+/*
+ * Make a half of the distinct rows, 0 or 1, those whose values and seed fall to it: it shares the
+ * tables of btyd and is to be freed by crm_btyd_half_free, whatever the outcome, before btyd is.
+ */
+CrmStatus
+crm_btyd_half(CrmCtx *ctx, const CrmBtyd *btyd, uint64_t seed, uint64_t which, CrmBtyd *half)
+{
+	size_t n = 0;
+
+	*half = *btyd;
+	half->x_weight = NULL;
+	half->n = 0;
+	for (size_t i = 0; i < btyd->n; i++)
+		n += half_of(btyd, btyd->row[i], seed) == which;
+	half->row = crm_allocate(ctx, n, sizeof *half->row);
+	half->weight = crm_allocate(ctx, n, sizeof *half->weight);
+	half->room = n;
+	if (half->row == NULL || half->weight == NULL)
+		return ctx->failure;
+	for (size_t i = 0; i < btyd->n; i++)
+	{
+		if (i % POLL_ROWS == 0 && crm_poll(ctx))
+			return CRM_ABORTED;
+		if (half_of(btyd, btyd->row[i], seed) != which)
+			continue;
+		half->row[half->n] = btyd->row[i];
+		half->weight[half->n++] = btyd->weight[i];
+	}
+	return sum_up(ctx, half);
+}
+
+/* Return what crm_btyd_half has made. */
+void
+crm_btyd_half_free(CrmCtx *ctx, CrmBtyd *half)
+{
+	crm_release(ctx, half->x_weight, half->n_x, sizeof(double));
+	crm_release(ctx, half->weight, half->room, sizeof *half->weight);
+	crm_release(ctx, half->row, half->room, sizeof *half->row);
+	memset(half, 0, sizeof *half);
 }

@@ -9,8 +9,9 @@
  *
  * Invariants: distinct rows stand in the order of a hash of their values, which knows nothing of
  * the order in which rows came: sums over them do not depend on it either. Weights of equal rows
- * are summed exactly enough to round alike (base/sum.h). Memory while it is made: 24 bytes a row;
- * afterwards 20 bytes a distinct row, 8 a distinct time. Not handled: 2^31 rows and more.
+ * are summed exactly enough to round alike (base/sum.h). Memory while it is made: 32 bytes a row where
+ * times are whole and not much above the number of rows, 56 otherwise; afterwards 20 bytes a
+ * distinct row, 8 a distinct time. Not handled: 2^31 rows and more.
  */
 #ifndef CRM_KERNEL_BTYD_H
 #define CRM_KERNEL_BTYD_H
@@ -57,5 +58,8 @@ extern CrmStatus crm_btyd_collapse(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd
 extern void crm_btyd_free(CrmCtx *ctx, CrmBtyd *btyd);
 extern CrmStatus crm_btyd_sample(CrmCtx *ctx, const CrmBtyd *btyd, size_t rows, CrmBtyd *sample);
 extern void crm_btyd_sample_free(CrmCtx *ctx, CrmBtyd *sample);
+extern CrmStatus crm_btyd_half(CrmCtx *ctx, const CrmBtyd *btyd, uint64_t seed, uint64_t which,
+							   CrmBtyd *half);
+extern void crm_btyd_half_free(CrmCtx *ctx, CrmBtyd *half);
 
 #endif

@@ -73,6 +73,7 @@ estimate_errors(CrmCtx *ctx, const CrmLikelihood *likelihood, const double *thet
 	for (int i = 0; i < n; i++)
 		fixed[i] =
 			theta[i] <= likelihood->lower[i] + 1e-6 || theta[i] >= likelihood->upper[i] - 1e-6;
+	memcpy(fit->hessian, hessian, (size_t) (n * n) * sizeof *hessian);
 	for (int i = 0; i < n * n; i++)
 		hessian[i] *= likelihood->total;
 	(void) crm_covariance(hessian, n, fixed, fit->covariance);
@@ -115,8 +116,14 @@ crm_likelihood_fit(CrmCtx *ctx, const CrmLikelihood *likelihood, CrmFit *fit)
 		likelihood->n_candidates < likelihood->n_starts ||
 		likelihood->n_candidates > CRM_LIKELIHOOD_CANDIDATES)
 		return CRM_DOMAIN;
-	status = choose_starts(ctx, likelihood, starts, likelihood->n_starts);
-	if (status != CRM_OK)
+	if (likelihood->near != NULL)
+	{
+		param.n_starts = 1;
+		param.hessian = likelihood->near->hessian;
+		for (int i = 0; i < n; i++)
+			starts[i] = log(likelihood->near->parameter[i]);
+	}
+	else if ((status = choose_starts(ctx, likelihood, starts, likelihood->n_starts)) != CRM_OK)
 		return status;
 	status = crm_minimise(ctx, penalised, (void *) likelihood, &param, &optimum);
 	if (status != CRM_OK && status != CRM_NOT_CONVERGED && status != CRM_AT_BOUND)

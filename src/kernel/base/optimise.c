@@ -13,6 +13,7 @@
 #define HUGE_VALUE 1e300  /* what a value that is no number counts as */
 #define STEP       6.1e-6 /* of the differences: the cube root of DBL_EPSILON */
 #define POLISHES   20
+#define KEEP       0.3 /* a Hessian that brings the gradient down by as much serves again */
 #define MEMORY     8 /* pairs that L-BFGS keeps */
 
 /* A search under way: the function, and the best point it was asked for. */
@@ -227,19 +228,22 @@ clamp(const CrmOptimiseParam *param, double *x)
 
 /*
  * Improve the best point by damped Newton steps (Levenberg's lambda) while they bring the gradient
- * or the value down; give the norm of the gradient that remains.
+ * or the value down; give the norm of the gradient that remains. given is a Hessian to begin with,
+ * or NULL.
  */
 static CrmStatus
-polish(Search *search, double *norm)
+polish(Search *search, const double *given, double *norm)
 {
 	const CrmOptimiseParam *param = search->param;
 	int n = param->n;
 	double x[CRM_OPTIMISE_MAX], gradient[CRM_OPTIMISE_MAX], step[CRM_OPTIMISE_MAX];
 	double hessian[CRM_OPTIMISE_MAX * CRM_OPTIMISE_MAX];
 	double value, lambda = 0.0;
-	bool stale = true;
+	bool stale = given == NULL, here = false; /* the Hessian is to be made anew; it is that at x */
 	CrmStatus status;
 
+	if (given != NULL)
+		memcpy(hessian, given, (size_t) (n * n) * sizeof *hessian);
 	memcpy(x, search->x, sizeof x);
 	if ((status = ask(search, x, &value, gradient)) != CRM_OK)
 		return status;
@@ -250,6 +254,7 @@ polish(Search *search, double *norm)
 
 		if (stale && (status = differences(search, x, hessian)) != CRM_OK)
 			return status;
+		here |= stale;
 		stale = false;
 		if (newton_step(param, x, hessian, gradient, lambda, step))
 		{
@@ -264,18 +269,23 @@ polish(Search *search, double *norm)
 			{
 				bool small = next_norm > 0.5 * *norm && value - next_value < 1e-14 * fabs(value);
 
+				stale = next_norm > KEEP * *norm;
+
 				memcpy(x, next, sizeof x);
 				memcpy(gradient, next_gradient, sizeof gradient);
 				value = next_value;
 				*norm = next_norm;
+				here = false;
 				lambda *= 0.1;
-				stale = true;
 				if (small)
 					break;
 				continue;
 			}
 		}
-		lambda = fmax(10.0 * lambda, 1e-4);
+		if (here)
+			lambda = fmax(10.0 * lambda, 1e-4);
+		else
+			stale = true;
 	}
 	search->best = value;
 	memcpy(search->x, x, sizeof x);
@@ -299,18 +309,47 @@ begin(Search *search, const double *start)
 
 /* Keep what a search has found in the optimum if it is better. */
 static void
-keep(const Search *search, double norm, bool fallback, int evaluations, CrmOptimum *optimum)
+keep(const Search *search, int evaluations, CrmOptimum *optimum)
+{
+	if (optimum->evaluations == 0 || search->best < optimum->value)
+	{
+		memcpy(optimum->x, search->x, sizeof optimum->x);
+		optimum->value = search->best;
+		optimum->iterations = search->evaluations - evaluations;
+	}
+	optimum->evaluations = search->evaluations;
+}
+
+/*
+ * Polish the best point of all searches; where that does not do, search on from there, first by the
+ * gradient unless that has been done, then without it.
+ */
+static CrmStatus
+finish(Search *search, CrmOptimum *optimum)
 {
 	const CrmOptimiseParam *param = search->param;
+	int before = search->evaluations;
+	double *norm = &optimum->gradient_norm;
+	CrmStatus status;
 
-	if (optimum->evaluations > 0 && !(search->best < optimum->value))
-		return;
+	memcpy(search->x, optimum->x, sizeof search->x);
+	search->best = optimum->value;
+	status = polish(search, param->hessian, norm);
+	if (status == CRM_OK && *norm > param->tolerance && param->hessian != NULL &&
+		(status = run_library(search, NLOPT_LD_LBFGS)) == CRM_OK)
+		status = polish(search, NULL, norm);
+	if (status == CRM_OK && *norm > param->tolerance)
+	{
+		optimum->fallback = true;
+		if ((status = run_library(search, NLOPT_LN_SBPLX)) == CRM_OK)
+			status = polish(search, NULL, norm);
+	}
+	if (status != CRM_OK)
+		return status;
 	memcpy(optimum->x, search->x, sizeof optimum->x);
 	optimum->value = search->best;
-	optimum->gradient_norm = norm;
-	optimum->fallback = fallback;
-	optimum->iterations = search->evaluations - evaluations;
-	optimum->at_bound = false;
+	optimum->iterations += search->evaluations - before;
+	optimum->evaluations = search->evaluations;
 	for (int i = 0; i < param->n; i++)
 	{
 		double reach = 1e-9 * (param->upper[i] - param->lower[i]);
@@ -318,6 +357,9 @@ keep(const Search *search, double norm, bool fallback, int evaluations, CrmOptim
 		if (search->x[i] <= param->lower[i] + reach || search->x[i] >= param->upper[i] - reach)
 			optimum->at_bound = true;
 	}
+	if (!(optimum->value < HUGE_VALUE) || *norm > param->tolerance)
+		return CRM_NOT_CONVERGED;
+	return optimum->at_bound ? CRM_AT_BOUND : CRM_OK;
 }
 
 /*
@@ -343,27 +385,15 @@ crm_minimise(CrmCtx *ctx, CrmObjective f, void *user, const CrmOptimiseParam *pa
 	for (int s = 0; s < param->n_starts; s++)
 	{
 		int before = search.evaluations;
-		bool fallback = false;
-		double norm;
-		CrmStatus status;
+		CrmStatus status = begin(&search, param->starts + (size_t) s * param->n);
 
-		if ((status = begin(&search, param->starts + (size_t) s * param->n)) != CRM_OK ||
-			(status = run_library(&search, NLOPT_LD_LBFGS)) != CRM_OK ||
-			(status = polish(&search, &norm)) != CRM_OK)
+		if (status == CRM_OK && param->hessian == NULL)
+			status = run_library(&search, NLOPT_LD_LBFGS);
+		if (status != CRM_OK)
 			return status;
-		if (norm > param->tolerance)
-		{
-			fallback = true;
-			if ((status = run_library(&search, NLOPT_LN_SBPLX)) != CRM_OK ||
-				(status = polish(&search, &norm)) != CRM_OK)
-				return status;
-		}
-		keep(&search, norm, fallback, before, optimum);
-		optimum->evaluations = search.evaluations;
+		keep(&search, before, optimum);
 	}
-	if (!(optimum->value < HUGE_VALUE) || optimum->gradient_norm > param->tolerance)
-		return CRM_NOT_CONVERGED;
-	return optimum->at_bound ? CRM_AT_BOUND : CRM_OK;
+	return finish(&search, optimum);
 }
 
 /*

@@ -4,9 +4,11 @@
  *     minimise f(x),  lower <= x <= upper,  gradient g(x) known
  *
  * From each start NLopt's L-BFGS (Nocedal 1980, doi 10.1090/S0025-5718-1980-0572855-7; Liu and
- * Nocedal 1989, doi 10.1007/BF01589116), of which the best point is polished by Newton's steps on
- * differences of the gradient. Where that leaves a gradient above the tolerance, Subplex (Rowan
- * 1990), which asks for no gradient, searches on, and the polishing follows again.
+ * Nocedal 1989, doi 10.1007/BF01589116). The best point of all is polished by Newton's steps on
+ * differences of the gradient, which serve again after a step that brought the gradient to a third.
+ * Where that leaves a gradient above the tolerance, Subplex (Rowan 1990), which asks for no
+ * gradient, searches on, and the polishing follows again. A start that is known to be near, with a
+ * Hessian from elsewhere, goes to the polishing at once.
  *
  * Scale the function and the variables so that a change of 1 is large in each: a mean
  * log-likelihood of logarithms of parameters. The function must be finite between the bounds; where
@@ -36,6 +38,8 @@ typedef struct CrmOptimiseParam
 	int n_starts;
 	double tolerance;    /* converged when the norm of the gradient is at most this */
 	int max_evaluations; /* of each search from each start */
+	const double *hessian; /* of about f near the starts, n rows of n: Newton's steps come first; or
+							  NULL */
 } CrmOptimiseParam;
 
 typedef struct CrmOptimum

@@ -30,6 +30,11 @@
 extern const double crm_gauss_node[CRM_GAUSS];
 extern const double crm_gauss_weight[CRM_GAUSS];
 
+#define CRM_GAUSS_FEW 8 /* for smoother ones */
+
+extern const double crm_gauss_node_few[CRM_GAUSS_FEW];
+extern const double crm_gauss_weight_few[CRM_GAUSS_FEW];
+
 /* Give f(w), the log of the weight; NaN counts as -Infinity. */
 typedef double (*CrmLogWeight)(const void *user, double w);
 

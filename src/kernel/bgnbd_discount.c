@@ -9,10 +9,10 @@
  * regime                                    by                                     relative error
  * h finite, as many counts as the sum of    Gauss's rule in ln(1 + s / (alpha + T)) of
  *     E[Y(h)] takes                         that sum; its derivatives likewise           1e-11
- * h finite, all else                        an integral over p and lambda                 1e-9
- * h infinite, zeta >= 0.5 or k >= 7         the integral by its continued fraction
+ * h finite, all else                        Gauss's rule of u by quadrature over p        1e-9
+ * delta h above 45, zeta >= 0.5 or k >= 7   the integral by its continued fraction
  *     (DLMF 8.19.17), E by quadrature                                                    1e-10
- * h infinite, zeta and k below              the integral by Gauss's rule in ln(1 + t)    1e-10
+ * delta h above 45, zeta and k below        the integral by Gauss's rule in ln(1 + t)    1e-10
  *
  * Every term is positive: nothing cancels. All are pure functions.
  */
@@ -25,10 +25,14 @@
 
 #define PANEL      1.25 /* of ln(1 + s / (alpha + T)), at most */
 #define PANELS     8
+#define CHANGE     14.0 /* of the log of the integrand in a panel, at most: then 12 nodes give 1e-11 */
+#define TAIL       25.0 /* e^-25 of those who may leave are not looked at for that */
 #define NODES      (PANELS * CRM_GAUSS + 1)
+#define FOREVER    45.0 /* rate times a horizon after which nothing is left to discount */
+#define WIDE       0.1  /* a or b below which p is mostly near 0 or 1 */
 #define STEP       1e-4 /* of differences, on logarithms */
-#define SMALL_ZETA 0.5 /* below it the continued fraction takes hundreds of steps */
-#define FAST_SHAPE 7.0 /* but not from this shape on */
+#define SMALL_ZETA 0.5  /* below it the continued fraction takes hundreds of steps */
+#define FAST_SHAPE 7.0  /* but not from this shape on */
 
 /* Nodes of the time and what is summed over counts at each; the last one is the horizon itself. */
 typedef struct Moments
@@ -45,12 +49,20 @@ typedef struct Discounted
 	double value, by_shape, by_log_rate, by_a, by_b;
 } Discounted;
 
+/* Give what p hardly exceeds: u falls at most about as (1 + s / (alpha + T))^-(k that). */
+static double
+fall_at_most(const CrmBgnbdAlive *who)
+{
+	return -expm1(-(TAIL + 2.0 * who->a) / who->b);
+}
+
 /* Lay the nodes; false where the horizon takes too many. */
 static bool
 lay_nodes(const CrmBgnbdAlive *who, double rate, Moments *at)
 {
 	double end = log1p(who->horizon / who->rate), length;
-	int panels = (int) fmin(ceil(end / PANEL), PANELS + 1.0);
+	double change = fmax(who->shape * fall_at_most(who), rate * (who->rate + who->horizon));
+	int panels = (int) fmin(ceil(end * fmax(1.0 / PANEL, change / CHANGE)), PANELS + 1.0);
 
 	if (panels > PANELS || !(crm_bgnbd_counts(who) <= CRM_BGNBD_MOST))
 		return false;
@@ -111,6 +123,16 @@ sum_of_counts(const CrmBgnbdAlive *who, double rate, Discounted *sum)
 	}
 	sum->by_log_rate -= at.z[at.n] * at.sum[at.n];
 	return true;
+}
+
+/*
+ * Tell whether the density of ln(p / (1 - p)) has a tail so long that a few nodes would step over
+ * what happens near its peak, and not show it.
+ */
+static bool
+is_wide(const CrmBgnbdAlive *who)
+{
+	return fmin(who->a, who->b) < WIDE;
 }
 
 /* What the residual value of a known p needs. */
@@ -176,7 +198,13 @@ mean_residual(const Residual *it)
 {
 	double p[CRM_QUADRATURE_NODES], weight[CRM_QUADRATURE_NODES], old, sum = 0.0;
 	CrmPeak peak;
+	CrmValue mean;
 
+	if (is_wide(&it->who))
+	{
+		crm_expectation(crm_bgnbd_weigh_p, residual_given_p, it, log(it->who.a / it->who.b), &mean);
+		return mean.value;
+	}
 	crm_peak_find(crm_bgnbd_weigh_p, it, log(it->who.a / it->who.b), &peak);
 	for (int n = 32; n <= CRM_QUADRATURE_NODES; n += n / 2)
 	{
@@ -192,62 +220,94 @@ mean_residual(const Residual *it)
 	return sum;
 }
 
-/* The log of the density of w = ln lambda, but for a constant. */
-static double
-weigh_lambda(const void *user, double w)
+/* Nodes of p, or none where its density is too wide for them. */
+typedef struct Chances
 {
-	const CrmBgnbdAlive *who = user;
+	int n;
+	double p[CRM_QUADRATURE_NODES], weight[CRM_QUADRATURE_NODES];
+} Chances;
 
-	return who->shape * w - who->rate * exp(w);
+/* What the chance to be there after a time needs. */
+typedef struct Moment
+{
+	CrmBgnbdAlive who; /* first, as crm_bgnbd_weigh_p takes it */
+	double tau;        /* s / (alpha + T) */
+} Moment;
+
+/* Give (1 + p tau)^-(shape + 1), p by its logit w. */
+static double
+stays_given_p(const void *user, double w)
+{
+	const Moment *moment = user;
+
+	return exp(-(moment->who.shape + 1.0) * log1p(exp(-crm_log1p_exp(-w)) * moment->tau));
 }
 
-/* Give E[lambda (1 - e^-((rate + lambda p) h)) / (rate + lambda p)] with n nodes a variable. */
+/* Give E of that. */
 static double
-discounted(const CrmBgnbdAlive *who, double rate, const CrmPeak *of_p, const CrmPeak *of_lambda, int n)
+mean_stays(const CrmBgnbdAlive *who, const Chances *chances, double tau)
 {
-	double p[CRM_QUADRATURE_NODES], weight[CRM_QUADRATURE_NODES];
-	double lambda[CRM_QUADRATURE_NODES], weight_lambda[CRM_QUADRATURE_NODES];
-	double total = 0.0;
+	Moment moment = {*who, tau};
+	CrmValue mean = {0.0, 0.0};
 
-	crm_peak_nodes(crm_bgnbd_weigh_p, who, of_p, n, p, weight);
-	crm_peak_nodes(weigh_lambda, who, of_lambda, n, lambda, weight_lambda);
-	for (int j = 0; j < n; j++)
-		lambda[j] = exp(lambda[j]);
-	for (int i = 0; i < n; i++)
+	if (chances->n == 0)
+		crm_expectation(crm_bgnbd_weigh_p, stays_given_p, &moment, log(who->a / who->b), &mean);
+	for (int i = 0; i < chances->n; i++)
+		if (chances->weight[i] > 1e-17)
+			mean.value +=
+				chances->weight[i] * exp(-(who->shape + 1.0) * log1p(chances->p[i] * tau));
+	return mean.value;
+}
+
+/*
+ * Give the same by Gauss's rule in v = ln(1 + s / (alpha + T)), u(s) as a mean over p.
+ * Panels are short where u falls as fast as with a p that hardly anybody exceeds, and double from
+ * there, as what is left of u is of those of smaller p.
+ */
+static double
+discounted_by_time(const CrmBgnbdAlive *who, double rate, const Chances *chances)
+{
+	double end = log1p(who->horizon / who->rate), delay = rate * who->rate, v = 0.0, sum = 0.0;
+	double first = 0.5 * CHANGE / fmax((who->shape + 1.0) * fall_at_most(who), 1e-3), length;
+
+	for (; v < end && delay * expm1(v) < FOREVER; v += length)
 	{
-		double chance = exp(-crm_log1p_exp(-p[i])), sum = 0.0;
+		double part = 0.0;
 
-		for (int j = 0; weight[i] > 1e-18 && j < n; j++)
+		length = fmin(fmin(PANEL, fmax(first, v)), 0.3 * CHANGE / (delay * exp(v)));
+		length = fmin(length, end - v);
+		for (int k = 0; k < CRM_GAUSS; k++)
 		{
-			double decay = rate + lambda[j] * chance;
+			double at = v + length * crm_gauss_node[k], tau = expm1(at);
 
-			if (decay * who->horizon < 1e-12)
-				sum += weight_lambda[j] * lambda[j] * who->horizon;
-			else if (decay * who->horizon > 40.0)
-				sum += weight_lambda[j] * lambda[j] / decay;
-			else if (weight_lambda[j] * lambda[j] > 0.0)
-				sum -= weight_lambda[j] * lambda[j] * expm1(-decay * who->horizon) / decay;
+			part += crm_gauss_weight[k] * mean_stays(who, chances, tau) * exp(at - delay * tau);
 		}
-		total += weight[i] * sum;
+		sum += length * part;
+		if (part * (end - v) * exp(PANEL) < 1e-17 * sum)
+			break;
 	}
-	return total;
+	return who->shape * sum;
 }
 
 /* Give the same with as many nodes as it takes. */
 static double
 discounted_by_integrals(const CrmBgnbdAlive *who, double rate)
 {
-	CrmPeak of_p, of_lambda;
-	double value, old;
+	Chances chances = {.n = 0};
+	double value = 0.0, old;
+	CrmPeak peak;
 
-	crm_peak_find(crm_bgnbd_weigh_p, who, log(who->a / who->b), &of_p);
-	crm_peak_find(weigh_lambda, who, log(who->shape / who->rate), &of_lambda);
-	value = discounted(who, rate, &of_p, &of_lambda, 32);
-	for (int n = 48; n <= CRM_QUADRATURE_NODES; n += n / 2)
+	if (is_wide(who))
+		return discounted_by_time(who, rate, &chances);
+	crm_peak_find(crm_bgnbd_weigh_p, who, log(who->a / who->b), &peak);
+	for (chances.n = 48; chances.n <= CRM_QUADRATURE_NODES; chances.n += chances.n / 2)
 	{
 		old = value;
-		value = discounted(who, rate, &of_p, &of_lambda, n);
-		if (fabs(value - old) <= 1e-9 * value)
+		crm_peak_nodes(crm_bgnbd_weigh_p, who, &peak, chances.n, chances.p, chances.weight);
+		for (int i = 0; i < chances.n; i++)
+			chances.p[i] = exp(-crm_log1p_exp(-chances.p[i]));
+		value = discounted_by_time(who, rate, &chances);
+		if (fabs(value - old) <= 1e-10 * value)
 			break;
 	}
 	return value;
@@ -271,7 +331,7 @@ crm_bgnbd_discounted_if_alive(const CrmBgnbd *model, double x, double t, double 
 		return 0.0;
 	if (rate == 0.0)
 		return crm_bgnbd_expected_if_alive(model, x, t, horizon);
-	if (isinf(horizon))
+	if (rate * horizon > FOREVER)
 	{
 		Residual residual = {who, rate * who.rate};
 

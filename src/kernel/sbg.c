@@ -342,8 +342,8 @@ crm_sbg_finish(const CrmSbgScorer *scorer, CrmSbgValue *value)
 	if (value->clv > 0.0)
 	{
 		factor = exp(scorer->z * sqrt(variance) / value->clv);
-		value->low /= factor;
-		value->high *= factor;
+		value->low = isfinite(factor) ? value->clv / factor : NAN;
+		value->high = isfinite(factor) ? value->clv * factor : NAN;
 	}
 }
 

@@ -60,7 +60,7 @@ SELECT period_value, round((clv / first_value(clv) OVER ())::numeric, 6) FROM (
 	UNION ALL SELECT 4, * FROM crm.clv_contract('SELECT * FROM subscriptions', as_of => '2025-01-01', period => '1 year', margin => 0.5) WHERE customer_id = 1000) q (way) ORDER BY way;
 
 -- rows that cannot be used are counted
-SELECT count(*) FROM crm.clv_contract($$SELECT * FROM subscriptions WHERE customer_id > 990 UNION ALL VALUES (NULL, now(), NULL, 1::float8), (1, NULL, NULL, 1), (2, '2024-01-01', NULL, NULL), (3, 'infinity', NULL, 1), (4, '2024-01-01', NULL, 'NaN'), (5, '2026-01-01', NULL, 1), (6, '2024-01-01', '-infinity', 1)$$, as_of => '2025-01-01');
+SELECT count(*) FROM crm.clv_contract($$SELECT * FROM subscriptions WHERE customer_id > 990 UNION ALL VALUES (NULL::int, now(), NULL::timestamptz, 1::float8), (1, NULL, NULL, 1), (2, '2024-01-01', NULL, NULL), (3, 'infinity', NULL, 1), (4, '2024-01-01', NULL, 'NaN'), (5, '2026-01-01', NULL, 1), (6, '2024-01-01', '-infinity', 1)$$, as_of => '2025-01-01');
 SELECT function, rows_read, rows_used, customers FROM crm.last_run();
 SET client_min_messages = warning;
 

@@ -200,18 +200,17 @@ read_horizon(FunctionCallInfo fcinfo, int i, const CrmContractsRequest *request)
 	TimestampTz end;
 
 	crm_arg_require(fcinfo, i, "horizon");
-	end = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
-												  TimestampTzGetDatum(request->as_of),
-												  PG_GETARG_DATUM(i)));
+	end = DatumGetTimestampTz(DirectFunctionCall2(
+		timestamptz_pl_interval, TimestampTzGetDatum(request->as_of), PG_GETARG_DATUM(i)));
 	if (TIMESTAMP_NOT_FINITE(end) || end <= request->as_of)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("argument \"horizon\" must be above zero"),
+				errdetail("Got %s.",
+						  DatumGetCString(DirectFunctionCall1(interval_out, PG_GETARG_DATUM(i)))));
+	if (crm_contracts_count(request->period, request->as_of, end, false) + 1 > CRM_SBG_RENEWALS_MAX)
 		ereport(
 			ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("argument \"horizon\" must be above zero"),
-			errdetail("Got %s.", DatumGetCString(DirectFunctionCall1(interval_out,
-																	 PG_GETARG_DATUM(i)))));
-	if (crm_contracts_count(request->period, request->as_of, end, false) + 1 > CRM_SBG_RENEWALS_MAX)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("argument \"horizon\" must be at most %d periods", CRM_SBG_RENEWALS_MAX - 1));
+			errmsg("argument \"horizon\" must be at most %d periods", CRM_SBG_RENEWALS_MAX - 1));
 	return end;
 }
 
@@ -377,9 +376,8 @@ put_parameters(const CrmFit *fit, double level, Datum *values)
 	values[1] =
 		PointerGetDatum(construct_array(column[0], fit->n, TEXTOID, -1, false, TYPALIGN_INT));
 	for (int c = 1; c < 5; c++)
-		values[1 + c] = PointerGetDatum(construct_array(column[c], fit->n, FLOAT8OID,
-														sizeof(float8), FLOAT8PASSBYVAL,
-														TYPALIGN_DOUBLE));
+		values[1 + c] = PointerGetDatum(construct_array(
+			column[c], fit->n, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 /* Say in a sentence how the fit went. */

@@ -1,5 +1,5 @@
 /*
- * simulate.c: crm.simulate_orders, the orders of a shop whose customers follow a model of purchasing
+ * simulate.c: crm.simulate_orders, orders of a shop whose customers follow a model of purchasing
  * and Gamma-Gamma spend, and crm.simulate_subscriptions, contracts that end by sBG
  * (kernel/simulate.h).
  */
@@ -36,8 +36,8 @@ enum
 	ARGS
 };
 
-static const char *const names[] = {"customers", "start_at", "end_at", "seed",    "acquisition",
-									"unit",      "r",        "alpha",  "a",       "b",
+static const char *const names[] = {"customers", "start_at", "end_at", "seed",     "acquisition",
+									"unit",      "r",        "alpha",  "a",        "b",
 									"p",         "q",        "v",      "decimals", "model",
 									"s",         "beta",     "gamma",  "delta"};
 
@@ -208,8 +208,7 @@ crm_simulate_subscriptions_1_0(PG_FUNCTION_ARGS)
 	seed = (uint64) PG_GETARG_INT64(SUB_SEED);
 	alpha =
 		crm_arg_double(fcinfo, SUB_ALPHA, "alpha", CRM_SIMULATE_SHAPE_MIN, CRM_SIMULATE_SHAPE_MAX);
-	beta =
-		crm_arg_double(fcinfo, SUB_BETA, "beta", CRM_SIMULATE_SHAPE_MIN, CRM_SIMULATE_SHAPE_MAX);
+	beta = crm_arg_double(fcinfo, SUB_BETA, "beta", CRM_SIMULATE_SHAPE_MIN, CRM_SIMULATE_SHAPE_MAX);
 	for (int64 i = 1; i <= param.customers; i++)
 	{
 		double began, lost = crm_simulate_loss(seed, i, alpha, beta, &began);

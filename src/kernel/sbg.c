@@ -313,8 +313,8 @@ crm_sbg_add(CrmSbgScorer *scorer, const CrmSbgContract *contract, CrmSbgValue *v
 	const CrmSbgTerms *terms = &scorer->terms;
 	const Slot *slot = find_slot(scorer, contract->renewals, contract->horizon);
 	/* the sums discount the next renewal by a whole period, not by the wait */
-	double paid = terms->margin * contract->value *
-				  exp(scorer->step - terms->discount * contract->wait);
+	double paid =
+		terms->margin * contract->value * exp(scorer->step - terms->discount * contract->wait);
 
 	value->contracts++;
 	value->retention += crm_sbg_retention(&terms->model, contract->renewals + 1.0);

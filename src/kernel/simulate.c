@@ -145,8 +145,7 @@ crm_simulate_check(const CrmSimulateParam *param, char *why, size_t n)
 	if (!check_times(param, why, n))
 		return false;
 	for (int i = 0; i < CRM_SIMULATE_PARAMETERS; i++)
-		if (crm_simulate_has(param->model, i) &&
-			!is_shape(*crm_simulate_parameter(&copy, i, NULL)))
+		if (crm_simulate_has(param->model, i) && !is_shape(*crm_simulate_parameter(&copy, i, NULL)))
 			return refuse(why, n, parameters[i].name, "between 0.000001 and 1000000000");
 	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
 		if (!is_shape(shapes[i]))

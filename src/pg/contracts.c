@@ -80,8 +80,7 @@ crm_contracts_due(const Interval *period, TimestampTz start, int64 k)
 int64
 crm_contracts_count(const Interval *period, TimestampTz start, TimestampTz until, bool is_before)
 {
-	double length =
-		crm_contracts_period_years(period) * DAYS_PER_YEAR * (double) USECS_PER_DAY;
+	double length = crm_contracts_period_years(period) * DAYS_PER_YEAR * (double) USECS_PER_DAY;
 	int64 k = (int64) Max((double) (until - start) / length, 0.0);
 	TimestampTz limit = is_before ? until - 1 : until;
 
@@ -162,10 +161,11 @@ is_usable(CrmContracts *contracts, const CrmContractRow *row)
 						  pstrdup(timestamptz_to_str(row->end))),
 				errhint("Leave such rows out in the source's query."));
 	if (row->value < 0.0)
-		ereport(ERROR, errcode(ERRCODE_DATA_EXCEPTION),
-				errmsg("the source has a subscription whose amount is below zero"),
-				errdetail("It is %g.", row->value),
-				errhint("amount is what a period pays; leave such rows out in the source's query."));
+		ereport(
+			ERROR, errcode(ERRCODE_DATA_EXCEPTION),
+			errmsg("the source has a subscription whose amount is below zero"),
+			errdetail("It is %g.", row->value),
+			errhint("amount is what a period pays; leave such rows out in the source's query."));
 	if (row->start > contracts->request->as_of)
 	{
 		contracts->rows->after_as_of++;

@@ -2,7 +2,7 @@
  * recovery.c: do the fits of lifetime value find the parameters that customers were simulated by,
  * are their errors right, and do the intervals of crm.clv hold the true expected value?
  *
- *     recovery [SEEDS CUSTOMERS SETS CUSTOMERS_OF_A_SET]
+ *     recovery [SEEDS CUSTOMERS SETS CUSTOMERS_OF_A_SET]       0 SEEDS or SETS: not that part
  *
  * Without arguments it is a unit test of a few seconds; test/bench/recovery runs it at full size.
  * Customers come from kernel/simulate.h, which test/unit/simulate.c holds to closed forms.
@@ -23,9 +23,9 @@
 #include "kernel/sbg.h"
 #include "kernel/simulate.h"
 
-#define WEEK   INT64_C(604800000000)
+#define WEEK    INT64_C(604800000000)
 #define COHORTS 12
-#define MOST   4 /* parameters */
+#define MOST    4 /* parameters */
 
 /* The kinds of clv.h that have parameters, then two more. */
 enum
@@ -352,7 +352,11 @@ main(int argc, char **argv)
 {
 	bool full = argc == 5;
 
-	test_recovery(full ? atoi(argv[1]) : 3, full ? (size_t) atol(argv[2]) : 3000);
-	test_coverage(full ? atoi(argv[3]) : 10, full ? (size_t) atol(argv[4]) : 600);
+	int seeds = full ? atoi(argv[1]) : 8, sets = full ? atoi(argv[3]) : 10;
+
+	if (seeds > 0)
+		test_recovery(seeds, full ? (size_t) atol(argv[2]) : 2000);
+	if (sets > 1)
+		test_coverage(sets, full ? (size_t) atol(argv[4]) : 600);
 	return tap_done();
 }

@@ -17,7 +17,6 @@
 #include "pg/args.h"
 #include "pg/model.h"
 #include "pg/results.h"
-#include "pg/source.h"
 #include "pg/transactions.h"
 
 #define MODEL_VERSION 1
@@ -28,8 +27,6 @@ static const char *const spend_words[] = {"gamma_gamma", "mean"};
 static const CrmWords models = {"model", "models", model_words, lengthof(model_words)};
 static const CrmWords fitted_models = {"model", "models", model_words, CRM_CLV_AUTO};
 static const CrmWords spends = {"spend", "values of spend", spend_words, lengthof(spend_words)};
-
-static const CrmContract contract_models = {"models", "name, parameters", NULL, "fitted"};
 
 /* What both reports are made of. */
 typedef struct Work
@@ -220,50 +217,6 @@ read_json(Jsonb *json, Work *work)
 				errhint("Give the period that crm.clv_fit was given."));
 }
 
-/* Take the parameters of a row of crm.model. */
-static void
-take_stored(TupleTableSlot *slot, void *arg)
-{
-	struct StoredReader
-	{
-		MemoryContext keep;
-		Jsonb *json;
-	} *reader = arg;
-	MemoryContext caller = MemoryContextSwitchTo(reader->keep);
-
-	reader->json = DatumGetJsonbPCopy(slot->tts_values[0]);
-	MemoryContextSwitchTo(caller);
-}
-
-/* Give the jsonb that the argument fitted means: a model itself, or the name of one in crm.model.
- */
-static Jsonb *
-find_model(const char *fitted)
-{
-	struct
-	{
-		MemoryContext keep;
-		Jsonb *json;
-	} reader = {CurrentMemoryContext, NULL};
-	CrmQuery query;
-
-	if (fitted[strspn(fitted, " \t\n\r")] == '{')
-		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(fitted)));
-	crm_source_open();
-	query = crm_source_prepare(psprintf("SELECT m.parameters FROM crm.model m WHERE m.name "
-										"OPERATOR(pg_catalog.=) %s",
-										quote_literal_cstr(fitted)),
-							   &contract_models);
-	crm_source_run(&query, NULL, false, take_stored, &reader);
-	crm_source_close();
-	if (reader.json == NULL)
-		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("crm.model has no model \"%s\"", fitted),
-				errhint("Store one: INSERT INTO crm.model (name, family, parameters) SELECT '...', "
-						"'clv', fitted FROM crm.clv_fit(...)."));
-	return reader.json;
-}
-
 /* ---- crm.clv ----------------------------------------------------------------------------- */
 
 enum
@@ -423,7 +376,7 @@ crm_clv_1_0(PG_FUNCTION_ARGS)
 			   at + ARG_REFUNDS, at > 0);
 	fitted = read_clv_options(fcinfo, at, &work, &param);
 	if (fitted != NULL)
-		read_json(find_model(fitted), &work);
+		read_json(crm_model_find(fitted, "clv", "crm.clv_fit"), &work);
 	read_customers(&work);
 	if (fitted == NULL)
 		fit_models(&work);

@@ -5,8 +5,30 @@
 
 #include <math.h>
 
+#include "kernel/base/distribution.h"
 #include "kernel/base/series.h"
 #include "kernel/base/sum.h"
+
+#define SLOTS      4096 /* of the cache, a power of two */
+#define MEDIAN_MAX 1e9  /* renewals */
+
+/* What contracts of the same renewals and horizon share: sums over their renewals to come. */
+typedef struct Slot
+{
+	double renewals, horizon; /* renewals is below zero in an empty one */
+	double expected;          /* not discounted */
+	double discounted;
+	double slope[CRM_SBG_PARAMETERS]; /* of discounted, by ln alpha and ln beta */
+	double residual;
+} Slot;
+
+struct CrmSbgScorer
+{
+	CrmSbgTerms terms;
+	double step; /* of discount a period */
+	double z;
+	Slot slot[SLOTS];
+};
 
 /* Give what is wrong with the data, or NULL. */
 const char *
@@ -176,4 +198,157 @@ crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty, CrmFit *fit)
 		likelihood.candidates[CRM_SBG_PARAMETERS * i + 1] = log(size[i] * (1.0 - rate));
 	}
 	return crm_likelihood_fit(ctx, &likelihood, fit);
+}
+
+/*
+ * Give the least number of further renewals that a customer who renewed `from` times makes all of
+ * with a chance of one half at most: at the last of them, or before, half of such customers are
+ * lost. At least 1; infinite beyond MEDIAN_MAX; NaN for a model that is not known.
+ */
+double
+crm_sbg_median(const CrmSbgModel *model, double from)
+{
+	double low = 0.0, high = 1.0;
+
+	if (isnan(model->alpha))
+		return NAN;
+	while (crm_sbg_survival(model, from, high) > 0.5)
+	{
+		low = high;
+		high *= 2.0;
+		if (high > MEDIAN_MAX)
+			return INFINITY;
+	}
+	while (high - low > 1.5)
+	{
+		double middle = floor(0.5 * (low + high));
+
+		if (crm_sbg_survival(model, from, middle) > 0.5)
+			low = middle;
+		else
+			high = middle;
+	}
+	return high;
+}
+
+/*
+ * Estimate as crm_sbg_fit, or, where too few contracts met a renewal for that, give the one churn
+ * that they have seen: status CRM_FIT_INSUFFICIENT, n 0, and parameters of a mix without spread,
+ * NaN where nobody met a renewal.
+ */
+CrmStatus
+crm_sbg_estimate(CrmCtx *ctx, const CrmSbgData *data, double penalty, CrmFit *fit)
+{
+	double met, rate = lost_share(data, &met);
+
+	if (data->n > 0 && data->renewed[0] + data->lost[0] >= CRM_SBG_CONTRACTS_MIN)
+		return crm_sbg_fit(ctx, data, penalty, fit);
+	*fit = (CrmFit){.status = CRM_FIT_INSUFFICIENT, .total = met};
+	fit->parameter[0] = met > 0.0 ? CRM_SBG_PARAMETER_MAX * rate : NAN;
+	fit->parameter[1] = met > 0.0 ? CRM_SBG_PARAMETER_MAX * (1.0 - rate) : NAN;
+	fit->covariance[0] = NAN;
+	fit->log_likelihood = fit->aic = fit->bic = fit->gradient_norm = NAN;
+	return CRM_OK;
+}
+
+/* Fill a slot: sums over the renewals of the horizon, and the one without end. */
+static void
+fill_slot(const CrmSbgScorer *scorer, double renewals, double horizon, Slot *slot)
+{
+	const CrmSbgModel *model = &scorer->terms.model;
+	double b = model->beta + renewals, c = model->alpha + b, z = exp(-scorer->step);
+	double term = 1.0, by_alpha = 0.0, by_beta = 0.0;
+
+	*slot = (Slot){.renewals = renewals, .horizon = horizon};
+	slot->expected = crm_sbg_renewals(model, renewals, horizon, 0.0);
+	slot->residual = crm_sbg_renewals(model, renewals, INFINITY, scorer->step);
+	for (double k = 0.0; k < horizon; k++)
+	{
+		term *= z * ((b + k) / (c + k));
+		by_alpha -= model->alpha / (c + k);
+		by_beta += model->beta * (model->alpha / ((b + k) * (c + k)));
+		slot->discounted += term;
+		slot->slope[0] += term * by_alpha;
+		slot->slope[1] += term * by_beta;
+		if (term < 1e-300)
+			break;
+	}
+}
+
+/* Give the slot of contracts that made so many renewals and have so many in the horizon. */
+static const Slot *
+find_slot(CrmSbgScorer *scorer, double renewals, double horizon)
+{
+	Slot *slot = scorer->slot + (((uint64_t) renewals * 31 + (uint64_t) horizon) & (SLOTS - 1));
+
+	if (!(slot->renewals >= renewals && slot->renewals <= renewals && slot->horizon >= horizon &&
+		  slot->horizon <= horizon))
+		fill_slot(scorer, renewals, horizon, slot);
+	return slot;
+}
+
+/*
+ * Begin to value contracts. The caller owns the scorer and gives it back by crm_sbg_end. CRM_LIMIT
+ * and CRM_NO_MEMORY as crm_allocate.
+ */
+CrmStatus
+crm_sbg_begin(CrmCtx *ctx, const CrmSbgTerms *terms, CrmSbgScorer **scorer)
+{
+	*scorer = crm_allocate(ctx, 1, sizeof(CrmSbgScorer));
+	if (*scorer == NULL)
+		return ctx->failure;
+	(*scorer)->terms = *terms;
+	(*scorer)->step = terms->discount * terms->years;
+	(*scorer)->z = crm_normal_quantile(0.5 + 0.5 * terms->level);
+	for (int i = 0; i < SLOTS; i++)
+		(*scorer)->slot[i].renewals = -1.0;
+	return CRM_OK;
+}
+
+/* Add a contract that runs to its customer's value. Horizons up to CRM_SBG_RENEWALS_MAX. */
+void
+crm_sbg_add(CrmSbgScorer *scorer, const CrmSbgContract *contract, CrmSbgValue *value)
+{
+	const CrmSbgTerms *terms = &scorer->terms;
+	const Slot *slot = find_slot(scorer, contract->renewals, contract->horizon);
+	/* the sums discount the next renewal by a whole period, not by the wait */
+	double paid =
+		terms->margin * contract->value * exp(scorer->step - terms->discount * contract->wait);
+
+	value->contracts++;
+	value->retention += crm_sbg_retention(&terms->model, contract->renewals + 1.0);
+	value->renewals += slot->expected;
+	value->value += contract->value;
+	value->clv += paid * slot->discounted;
+	value->slope[0] += paid * slot->slope[0];
+	value->slope[1] += paid * slot->slope[1];
+	if (paid > 0.0)
+		value->residual += paid * slot->residual;
+}
+
+/* Set the mean retention and the interval of a customer whose contracts have all been added. */
+void
+crm_sbg_finish(const CrmSbgScorer *scorer, CrmSbgValue *value)
+{
+	const double *s = scorer->terms.covariance, *slope = value->slope;
+	double variance = slope[0] * slope[0] * s[0] + slope[0] * slope[1] * (s[1] + s[2]) +
+					  slope[1] * slope[1] * s[3];
+	double factor;
+
+	if (value->contracts > 0.0)
+		value->retention /= value->contracts;
+	value->low = value->high = value->clv;
+	if (value->clv > 0.0)
+	{
+		factor = exp(scorer->z * sqrt(variance) / value->clv);
+		value->low = isfinite(factor) ? value->clv / factor : NAN;
+		value->high = isfinite(factor) ? value->clv * factor : NAN;
+	}
+}
+
+/* Give back what crm_sbg_begin gave. */
+void
+crm_sbg_end(CrmCtx *ctx, CrmSbgScorer *scorer)
+{
+	crm_release(ctx, scorer, 1, sizeof(CrmSbgScorer));
 }

@@ -1,10 +1,11 @@
 /*
- * simulate.c: orders of a shop under BG/NBD and Gamma-Gamma, one at a time; see simulate.h for the
- * equations, the references and the invariants.
+ * simulate.c: orders of a shop under a model of purchasing and Gamma-Gamma, one at a time; see
+ * simulate.h for the equations, the references and the invariants.
  *
  * A customer's draws come in a fixed order, which is part of the result for a seed. Times: first
- * order, lambda, drop, then for each later order whether the customer left and the gap. Amounts:
- * nu, then one amount for each order.
+ * order; lambda, drop, then for each later order whether the customer left and the gap (BG/NBD,
+ * MBG/NBD); lambda, mu, the time of leaving, then gaps (Pareto/NBD); prob, theta, the opportunities
+ * until leaving, then those to the next order (BG/BB). Amounts: nu, then one amount for each order.
  */
 #include <math.h>
 #include <string.h>
@@ -12,6 +13,23 @@
 #include "kernel/simulate.h"
 
 #define WEEK INT64_C(604800000000)
+
+/* Which parameters a model has, and what was published for it: CDNOW in weeks; donations for BG/BB,
+ * by years. */
+static const struct
+{
+	const char *name;
+	size_t offset;
+	double published[4]; /* by model; 0: the model has no such parameter */
+} parameters[CRM_SIMULATE_PARAMETERS] = {
+	{"r", offsetof(CrmSimulateParam, r), {0.243, 0.525, 0.553, 0}},
+	{"alpha", offsetof(CrmSimulateParam, alpha), {4.414, 6.183, 10.578, 1.204}},
+	{"a", offsetof(CrmSimulateParam, a), {0.793, 0.891, 0, 0}},
+	{"b", offsetof(CrmSimulateParam, b), {2.426, 1.614, 0, 0}},
+	{"s", offsetof(CrmSimulateParam, s), {0, 0, 0.606, 0}},
+	{"beta", offsetof(CrmSimulateParam, beta), {0, 0, 11.669, 0.750}},
+	{"gamma", offsetof(CrmSimulateParam, gamma), {0, 0, 0, 0.657}},
+	{"delta", offsetof(CrmSimulateParam, delta), {0, 0, 0, 2.783}}};
 
 /*
  * Fill a parameter with the shop of CDNOW: 2,357 customers who came within 12 weeks, watched for 78
@@ -26,16 +44,38 @@ crm_simulate_defaults(CrmSimulateParam *param)
 	param->end_at = 78 * WEEK;
 	param->acquisition = 12 * WEEK;
 	param->unit = WEEK;
-	param->r = 0.243;
-	param->alpha = 4.414;
-	param->a = 0.793;
-	param->b = 2.426;
+	crm_simulate_published(param, CRM_SIMULATE_BGNBD);
 	param->p = 6.25;
 	param->q = 3.74;
 	param->v = 15.44;
 	param->seed = 1;
 	param->decimals = 2;
 	param->max_orders_per_customer = 1000000;
+}
+
+/* Give a parameter of a model, and its name unless name is NULL. */
+double *
+crm_simulate_parameter(CrmSimulateParam *param, int i, const char **name)
+{
+	if (name != NULL)
+		*name = parameters[i].name;
+	return (double *) ((char *) param + parameters[i].offset);
+}
+
+/* Tell whether a model has a parameter. */
+bool
+crm_simulate_has(CrmSimulateModel model, int i)
+{
+	return parameters[i].published[model] > 0.0;
+}
+
+/* Take a model and what was published for it; parameters of other models become 0. */
+void
+crm_simulate_published(CrmSimulateParam *param, CrmSimulateModel model)
+{
+	param->model = model;
+	for (int i = 0; i < CRM_SIMULATE_PARAMETERS; i++)
+		*crm_simulate_parameter(param, i, NULL) = parameters[i].published[model];
 }
 
 /* Append text to the n bytes at why, cut where they end. */
@@ -82,6 +122,13 @@ check_times(const CrmSimulateParam *param, char *why, size_t n)
 	return true;
 }
 
+/* Tell whether a shape or a rate is within its bounds. */
+static bool
+is_shape(double value)
+{
+	return value >= CRM_SIMULATE_SHAPE_MIN && value <= CRM_SIMULATE_SHAPE_MAX;
+}
+
 /*
  * Tell whether a parameter is in the domain. If not, write why to the n bytes at why (cut to n - 1
  * characters, ended by a zero; n may be 0), in the words of an error message.
@@ -89,16 +136,19 @@ check_times(const CrmSimulateParam *param, char *why, size_t n)
 bool
 crm_simulate_check(const CrmSimulateParam *param, char *why, size_t n)
 {
-	static const char *const names[] = {"r", "alpha", "a", "b", "p", "q", "v"};
-	const double shapes[] = {param->r, param->alpha, param->a, param->b,
-							 param->p, param->q,     param->v};
+	static const char *const names[] = {"p", "q", "v"};
+	const double shapes[] = {param->p, param->q, param->v};
+	CrmSimulateParam copy = *param;
 
 	if (param->customers < 1 || param->customers > CRM_SIMULATE_CUSTOMERS_MAX)
 		return refuse(why, n, "customers", "between 1 and 1000000000000");
 	if (!check_times(param, why, n))
 		return false;
+	for (int i = 0; i < CRM_SIMULATE_PARAMETERS; i++)
+		if (crm_simulate_has(param->model, i) && !is_shape(*crm_simulate_parameter(&copy, i, NULL)))
+			return refuse(why, n, parameters[i].name, "between 0.000001 and 1000000000");
 	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-		if (!(shapes[i] >= CRM_SIMULATE_SHAPE_MIN && shapes[i] <= CRM_SIMULATE_SHAPE_MAX))
+		if (!is_shape(shapes[i]))
 			return refuse(why, n, names[i], "between 0.000001 and 1000000000");
 	if (param->decimals < 0 || param->decimals > CRM_SIMULATE_DECIMALS_MAX)
 		return refuse(why, n, "decimals", "between 0 and 6");
@@ -124,6 +174,34 @@ crm_simulate_begin(CrmSimulate *state, const CrmSimulateParam *param)
 	return CRM_OK;
 }
 
+/* Draw how the customer at hand buys, and leaves. */
+static void
+draw_habits(CrmSimulate *state)
+{
+	const CrmSimulateParam *param = &state->param;
+	CrmRng *times = &state->times;
+	double leave;
+
+	state->lifetime = INFINITY;
+	state->drop = 0.0;
+	if (param->model == CRM_SIMULATE_BGBB)
+	{
+		state->log_skip = log1p(-crm_rng_beta(times, param->alpha, param->beta));
+		leave = log1p(-crm_rng_beta(times, param->gamma, param->delta));
+		/* active at so many opportunities, and not at the next one */
+		state->lifetime = (floor(log(crm_rng_uniform(times)) / leave) + 0.5) * (double) param->unit;
+		return;
+	}
+	state->gap = (double) param->unit * param->alpha / crm_rng_gamma(times, param->r);
+	if (param->model == CRM_SIMULATE_PARETONBD)
+	{
+		leave = (double) param->unit * param->beta / crm_rng_gamma(times, param->s);
+		state->lifetime = leave * crm_rng_exponential(times);
+	}
+	else
+		state->drop = crm_rng_beta(times, param->a, param->b);
+}
+
 /* Draw who the next customer is, and its first order. */
 static void
 start_customer(CrmSimulate *state)
@@ -136,8 +214,7 @@ start_customer(CrmSimulate *state)
 
 	/* acquisition < 2^53 and uniform < 1 keep the product below acquisition after rounding too */
 	state->first_at = (int64_t) (crm_rng_uniform(&state->times) * (double) param->acquisition);
-	state->gap = (double) param->unit * param->alpha / crm_rng_gamma(&state->times, param->r);
-	state->drop = crm_rng_beta(&state->times, param->a, param->b);
+	draw_habits(state);
 	state->spend = exp(log(param->v) - crm_rng_log_gamma(&state->amounts, param->q));
 	state->offset = 0.0;
 	state->orders = 1;
@@ -150,11 +227,17 @@ continue_customer(CrmSimulate *state)
 {
 	const CrmSimulateParam *param = &state->param;
 	double left = (double) (param->end_at - param->start_at - state->first_at);
+	bool may_leave = state->orders > 1 ? param->model <= CRM_SIMULATE_MBGNBD
+									   : param->model == CRM_SIMULATE_MBGNBD;
 
-	if (state->orders > 1 && crm_rng_uniform(&state->times) < state->drop)
+	if (may_leave && crm_rng_uniform(&state->times) < state->drop)
 		return false;
-	state->offset += state->gap * crm_rng_exponential(&state->times); /* may be Infinity */
-	if (state->offset >= left)
+	if (param->model == CRM_SIMULATE_BGBB)
+		state->offset += (floor(log(crm_rng_uniform(&state->times)) / state->log_skip) + 1.0) *
+						 (double) param->unit; /* may be Infinity */
+	else
+		state->offset += state->gap * crm_rng_exponential(&state->times); /* may be Infinity */
+	if (!(state->offset < left && state->offset < state->lifetime))
 		return false;
 	if (state->orders >= param->max_orders_per_customer)
 	{
@@ -203,4 +286,21 @@ crm_simulate_next(CrmSimulate *state, CrmSimulatedOrder *order)
 	order->ordered_at = state->param.start_at + state->first_at + (int64_t) state->offset;
 	order->amount = draw_amount(state);
 	return true;
+}
+
+/*
+ * Give the renewal, 1 being the first, at which a subscriber is lost by sBG, theta ~ Beta(alpha,
+ * beta); infinite for one who never is. *began is a uniform share of the time in which subscribers
+ * come. Shapes within CRM_SIMULATE_SHAPE_MIN and _MAX; customers have streams of their own.
+ */
+double
+crm_simulate_loss(uint64_t seed, int64_t customer_id, double alpha, double beta, double *began)
+{
+	double stay;
+	CrmRng rng;
+
+	crm_rng_seed(&rng, seed, (uint64_t) customer_id);
+	*began = crm_rng_uniform(&rng);
+	stay = log1p(-crm_rng_beta(&rng, alpha, beta));
+	return floor(log(crm_rng_uniform(&rng)) / stay) + 1.0;
 }

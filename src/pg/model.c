@@ -8,6 +8,10 @@
 #include "common/shortest_dec.h"
 #include "utils/builtins.h"
 
+#include "pg/source.h"
+
+static const CrmContract contract_models = {"models", "name, parameters", NULL, "fitted"};
+
 /* ---- writing ----------------------------------------------------------------------------- */
 
 /* Begin the next value of an object in the making. */
@@ -226,4 +230,49 @@ crm_model_rows(const CrmModelReader *model, const char *key, double *values, int
 		get_numbers(model, key, row, values + (size_t) i * d, d);
 		pfree(row);
 	}
+}
+
+typedef struct StoredReader
+{
+	MemoryContext keep;
+	Jsonb *json;
+} StoredReader;
+
+/* Take the parameters of a row of crm.model. */
+static void
+take_stored(TupleTableSlot *slot, void *arg)
+{
+	StoredReader *reader = arg;
+	MemoryContext caller = MemoryContextSwitchTo(reader->keep);
+
+	reader->json = DatumGetJsonbPCopy(slot->tts_values[0]);
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Give the jsonb that an argument "fitted" means: a model itself, or the name of one in crm.model.
+ * family and function say, in the error that there is none, how such a model is stored.
+ */
+Jsonb *
+crm_model_find(const char *fitted, const char *family, const char *function)
+{
+	StoredReader reader = {CurrentMemoryContext, NULL};
+	CrmQuery query;
+
+	if (fitted[strspn(fitted, " \t\n\r")] == '{')
+		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(fitted)));
+	crm_source_open();
+	query = crm_source_prepare(psprintf("SELECT m.parameters FROM crm.model m WHERE m.name "
+										"OPERATOR(pg_catalog.=) %s",
+										quote_literal_cstr(fitted)),
+							   &contract_models);
+	crm_source_run(&query, NULL, false, take_stored, &reader);
+	crm_source_close();
+	if (reader.json == NULL)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("crm.model has no model \"%s\"", fitted),
+				errhint("Store one: INSERT INTO crm.model (name, family, parameters) SELECT '...', "
+						"'%s', fitted FROM %s(...).",
+						family, function));
+	return reader.json;
 }

@@ -34,6 +34,7 @@ extern int crm_model_word(const CrmModelReader *model, const char *key, const Cr
 extern void crm_model_numbers(const CrmModelReader *model, const char *key, double *values, int n);
 extern void crm_model_rows(const CrmModelReader *model, const char *key, double *values, int n,
 						   int d);
+extern Jsonb *crm_model_find(const char *fitted, const char *family, const char *function);
 extern _Noreturn void crm_model_error(const CrmModelReader *model, const char *key);
 
 #endif

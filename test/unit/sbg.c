@@ -1,7 +1,8 @@
 /*
  * sbg.c: unit tests of the shifted beta-geometric model: the estimates of Fader and Hardie 2007,
  * doi 10.1002/dir.20074 (.704, 1.182 and .668, 3.806; more digits by scipy's BFGS on their table),
- * its predictions by brute force, and the recovery of planted parameters.
+ * its predictions by brute force, discounted expected residual lifetimes by mpmath, the recovery of
+ * planted parameters, and how often the interval of a contract's value holds the true one.
  */
 #include "host.h"
 #include "kernel/base/rng.h"
@@ -119,6 +120,196 @@ test_recovery(void)
 	ok(inside >= 168 && inside <= 191, "%d of 200 within the interval of level 0.9", inside);
 }
 
+/* Give terms without uncertainty: a period of a year, discount d a year. */
+static CrmSbgTerms
+make_terms(double alpha, double beta, double d)
+{
+	return (CrmSbgTerms){
+		.model = {alpha, beta}, .discount = log1p(d), .years = 1.0, .margin = 1.0, .level = 0.9};
+}
+
+/* Value one contract. */
+static CrmSbgValue
+value_one(const CrmSbgTerms *terms, CrmSbgContract contract)
+{
+	CrmSbgScorer *scorer;
+	CrmSbgValue value = {0};
+	Host host;
+	CrmCtx *ctx = host_begin(&host);
+
+	(void) crm_sbg_begin(ctx, terms, &scorer);
+	crm_sbg_add(scorer, &contract, &value);
+	crm_sbg_finish(scorer, &value);
+	crm_sbg_end(ctx, scorer);
+	ok(host_is_balanced(&host) && host.held == 0, "a scorer leaves nothing");
+	host_drop(&host);
+	return value;
+}
+
+/*
+ * DERL of Fader and Hardie 2010 at .668, 3.806 of a customer about to make renewal n, its first
+ * payment not discounted: (beta + n - 1) / (alpha + beta + n - 1) 2F1(1, beta + n; alpha + beta +
+ * n; 1 / (1 + d)) by mpmath with 30 digits, which its sum agreed with.
+ */
+static void
+test_residual_lifetime(void)
+{
+	static const double known[][3] = {{1, 0.1, 5.4148560483740405746},
+									  {3, 0.1, 6.2942606167931854194},
+									  {8, 0.1, 7.5299495309109695282},
+									  {1, 0.05, 8.1290950851670414379}};
+
+	for (int i = 0; i < 4; i++)
+	{
+		CrmSbgTerms terms = make_terms(0.668, 3.806, known[i][1]);
+		CrmSbgValue value = value_one(&terms, (CrmSbgContract){known[i][0] - 1, 5, 0, 1});
+		CrmSbgValue later = value_one(&terms, (CrmSbgContract){known[i][0] - 1, 5, 0.25, 10});
+
+		is_close(value.residual, known[i][2], 1e-12, "DERL");
+		is_close(later.residual, 10 * known[i][2] * pow(1 + known[i][1], -0.25), 1e-12,
+				 "what waits a quarter of a year");
+	}
+}
+
+/* Values, their slopes by differences, two contracts of a customer, and the median's definition. */
+static void
+test_values(void)
+{
+	CrmSbgTerms terms = make_terms(0.9, 2.3, 0.2);
+	CrmSbgContract one = {2, 30, 0.4, 7}, two = {11, 4, 0.9, 3};
+	CrmSbgValue first, second, both = {0}, varied[4];
+	CrmSbgScorer *scorer;
+	Host host;
+	double sum = 0, chance = 1, variance;
+
+	terms.margin = 0.5;
+	terms.years = 0.75;
+	terms.covariance[0] = 0.04;
+	terms.covariance[1] = terms.covariance[2] = 0.01;
+	terms.covariance[3] = 0.09;
+	for (int k = 1; k <= 30; k++)
+	{
+		chance *= crm_sbg_retention(&terms.model, 2 + k);
+		sum += 0.5 * 7 * chance * pow(1.2, -(0.4 + 0.75 * (k - 1)));
+	}
+	first = value_one(&terms, one);
+	second = value_one(&terms, two);
+	is_close(first.clv, sum, 1e-13, "a contract's value by its definition");
+	is_close(first.renewals, crm_sbg_renewals(&terms.model, 2, 30, 0), 1e-15, "its renewals");
+	for (int i = 0; i < 4; i++)
+	{
+		CrmSbgTerms other = terms;
+		double *of = i / 2 == 0 ? &other.model.alpha : &other.model.beta;
+
+		*of *= exp(i % 2 == 0 ? 1e-5 : -1e-5);
+		varied[i] = value_one(&other, one);
+	}
+	for (int i = 0; i < 2; i++)
+		is_close(first.slope[i], (varied[2 * i].clv - varied[2 * i + 1].clv) / 2e-5, 1e-8,
+				 "slope by differences");
+	(void) crm_sbg_begin(host_begin(&host), &terms, &scorer);
+	crm_sbg_add(scorer, &one, &both);
+	crm_sbg_add(scorer, &two, &both);
+	crm_sbg_finish(scorer, &both);
+	crm_sbg_end(&host.tap.ctx, scorer);
+	host_drop(&host);
+	is_close(both.clv, first.clv + second.clv, 1e-15, "a customer's contracts add up");
+	is_close(both.retention, 0.5 * (first.retention + second.retention), 1e-15, "mean retention");
+	variance = 0.04 * pow(first.slope[0] + second.slope[0], 2) +
+			   0.02 * (first.slope[0] + second.slope[0]) * (first.slope[1] + second.slope[1]) +
+			   0.09 * pow(first.slope[1] + second.slope[1], 2);
+	is_close(log(both.high / both.low), 2 * 1.6448536269514722 * sqrt(variance) / both.clv, 1e-12,
+			 "their interval takes the parameters for the same");
+	for (int n = 0; n < 40; n += 3)
+	{
+		double median = crm_sbg_median(&terms.model, n);
+
+		ok(crm_sbg_survival(&terms.model, n, median) <= 0.5 &&
+			   crm_sbg_survival(&terms.model, n, median - 1) > 0.5,
+		   "half are lost by renewal %g after %d", median, n);
+	}
+	is_near(crm_sbg_median(&(CrmSbgModel){1e-5, 1e5}, 0), INFINITY, 0, "who never leaves");
+}
+
+/*
+ * 200 cohorts of 1500 subscribers: how often the interval of level 0.9 holds the value at the true
+ * parameters, mean over contracts of age 0 to 11. Contracts of a cohort share their estimate, so
+ * the mean has the standard error of 200 cohorts at most, sqrt(.9 x .1 / 200) = 0.021; bounds are 3
+ * of them.
+ */
+static void
+test_coverage(void)
+{
+	int inside = 0, all = 0;
+
+	for (int seed = 1; seed <= 200; seed++)
+	{
+		double renewed[12] = {0}, lost[12] = {0};
+		CrmSbgData data = {.n = 12, .renewed = renewed, .lost = lost};
+		CrmSbgTerms truth = make_terms(0.8, 2.5, 0.1), found = truth;
+		CrmFit fit;
+		CrmRng rng;
+		Host host;
+
+		crm_rng_seed(&rng, (uint64_t) seed, 7);
+		for (int i = 0; i < 1500; i++)
+		{
+			double theta = crm_rng_beta(&rng, 0.8, 2.5);
+			int met = (int) (crm_rng_uniform(&rng) * 13), j = 0;
+
+			for (; j < met && crm_rng_uniform(&rng) >= theta; j++)
+				renewed[j]++;
+			if (j < met)
+				lost[j]++;
+		}
+		(void) crm_sbg_estimate(host_begin(&host), &data, 0.0, &fit);
+		host_drop(&host);
+		found.model = (CrmSbgModel){fit.parameter[0], fit.parameter[1]};
+		memcpy(found.covariance, fit.covariance, sizeof found.covariance);
+		for (int n = 0; n < 12; n++)
+		{
+			CrmSbgContract contract = {n, 12, 0.5, 1};
+			CrmSbgScorer *scorer;
+			CrmSbgValue want = {0}, got = {0};
+
+			(void) crm_sbg_begin(host_begin(&host), &truth, &scorer);
+			crm_sbg_add(scorer, &contract, &want);
+			crm_sbg_end(&host.tap.ctx, scorer);
+			(void) crm_sbg_begin(&host.tap.ctx, &found, &scorer);
+			crm_sbg_add(scorer, &contract, &got);
+			crm_sbg_finish(scorer, &got);
+			crm_sbg_end(&host.tap.ctx, scorer);
+			host_drop(&host);
+			inside += got.low <= want.clv && want.clv <= got.high;
+			all++;
+		}
+	}
+	is_near((double) inside / all, 0.9, 0.064, "the interval of level 0.9 holds the true value");
+	printf("# %.4f of %d\n", (double) inside / all, all);
+}
+
+/* Too few contracts for a fit: the churn that they saw, or nothing. */
+static void
+test_estimate(void)
+{
+	double renewed[3] = {2, 2, 1}, lost[3] = {0, 0, 1}, none[3] = {0};
+	CrmSbgData few = {.n = 3, .renewed = renewed, .lost = lost};
+	CrmSbgData nobody = {.n = 3, .renewed = none, .lost = none};
+	CrmFit fit;
+	Host host;
+	CrmCtx *ctx = host_begin(&host);
+
+	ok(crm_sbg_estimate(ctx, &few, 0.0, &fit) == CRM_OK && fit.status == CRM_FIT_INSUFFICIENT &&
+		   fit.n == 0,
+	   "two contracts are too few");
+	is_close(fit.parameter[1] / (fit.parameter[0] + fit.parameter[1]), 5.0 / 6.0, 1e-14,
+			 "the share of renewals made");
+	ok(crm_sbg_estimate(ctx, &nobody, 0.0, &fit) == CRM_OK && isnan(fit.parameter[0]) &&
+		   isnan(crm_sbg_median(&(CrmSbgModel){fit.parameter[0], fit.parameter[1]}, 0)),
+	   "nobody met a renewal: nothing is known");
+	host_drop(&host);
+}
+
 static void
 test_extremes(void)
 {
@@ -150,7 +341,11 @@ main(void)
 {
 	test_published();
 	test_predictions();
+	test_residual_lifetime();
+	test_values();
+	test_estimate();
 	test_recovery();
+	test_coverage();
 	test_extremes();
 	return tap_done();
 }

@@ -150,10 +150,10 @@ read_covariates(Work *work, int *place[CRM_PROCESSES])
 				errhint("Give a table, view or query with customer_id and numeric columns."));
 	covariates = work->covariates = crm_features_read(&work->covariates_request, &run);
 	if (covariates->matrix.is_full)
-		crm_memory_error(crm_features_bytes(covariates), &covariates->ctx, "the covariates",
-						 psprintf("%zu rows x %d covariates", covariates->matrix.n,
-								  covariates->matrix.d),
-						 "name fewer columns in purchase and dropout");
+		crm_memory_error(
+			crm_features_bytes(covariates), &covariates->ctx, "the covariates",
+			psprintf("%zu rows x %d covariates", covariates->matrix.n, covariates->matrix.d),
+			"name fewer columns in purchase and dropout");
 	for (int p = 0; p < CRM_PROCESSES; p++)
 	{
 		if (work->names[p] == NULL)
@@ -166,8 +166,7 @@ read_covariates(Work *work, int *place[CRM_PROCESSES])
 		{
 			int k = 0;
 
-			while (k < covariates->matrix.d &&
-				   strcmp(covariates->names[k], work->names[p][j]) != 0)
+			while (k < covariates->matrix.d && strcmp(covariates->names[k], work->names[p][j]) != 0)
 				k++;
 			if (k == covariates->matrix.d)
 				ereport(ERROR, errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -176,12 +175,12 @@ read_covariates(Work *work, int *place[CRM_PROCESSES])
 		}
 	}
 	if (work->data.d[0] + work->data.d[1] > CRM_COVARIATES_MAX)
-		ereport(ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
-				errmsg("at most %d covariates can be used in both processes together",
-					   CRM_COVARIATES_MAX),
-				errdetail("Got %d of purchase and %d of dropout.", work->data.d[0],
-						  work->data.d[1]),
-				errhint("Name those to use in purchase and dropout."));
+		ereport(
+			ERROR, errcode(ERRCODE_TOO_MANY_COLUMNS),
+			errmsg("at most %d covariates can be used in both processes together",
+				   CRM_COVARIATES_MAX),
+			errdetail("Got %d of purchase and %d of dropout.", work->data.d[0], work->data.d[1]),
+			errhint("Name those to use in purchase and dropout."));
 }
 
 /* Index the rows of covariates by customer: the payload is the row + 1. */
@@ -190,8 +189,8 @@ index_covariates(Work *work, CrmTable *table)
 {
 	CrmOrdersState *orders = work->orders;
 	const CrmFeatures *covariates = work->covariates;
-	MemoryContext row_memory = AllocSetContextCreate(CurrentMemoryContext, "crm covariates row",
-													 ALLOCSET_SMALL_SIZES);
+	MemoryContext row_memory =
+		AllocSetContextCreate(CurrentMemoryContext, "crm covariates row", ALLOCSET_SMALL_SIZES);
 
 	crm_orders_check(orders,
 					 crm_table_init(table, &orders->ctx, orders->key_type.kind, sizeof(uint64)));
@@ -201,8 +200,8 @@ index_covariates(Work *work, CrmTable *table)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(row_memory);
 		Datum room;
-		CrmKey key = crm_key_from_datum(&orders->key_type, crm_keylist_get(&covariates->keys, i),
-										&room);
+		CrmKey key =
+			crm_key_from_datum(&orders->key_type, crm_keylist_get(&covariates->keys, i), &room);
 		uint64 *payload;
 		void *row;
 
@@ -415,13 +414,13 @@ tell(const Work *work)
 	int64 without = work->customers - (int64) work->data.n;
 
 	if (without > 0)
-		ereport(NOTICE, errmsg("%s left out %lld of %lld customers", FUNCTION, (long long) without,
-							   (long long) work->customers),
+		ereport(NOTICE,
+				errmsg("%s left out %lld of %lld customers", FUNCTION, (long long) without,
+					   (long long) work->customers),
 				errdetail("They have no row of covariates that are all finite numbers."));
 	if (work->orphans > 0)
-		ereport(NOTICE,
-				errmsg("%lld of %lld rows of covariates are of customers without an order",
-					   (long long) work->orphans, (long long) work->covariates->matrix.n));
+		ereport(NOTICE, errmsg("%lld of %lld rows of covariates are of customers without an order",
+							   (long long) work->orphans, (long long) work->covariates->matrix.n));
 	for (int p = 0; p < CRM_PROCESSES; p++)
 		for (int j = 0; j < work->data.d[p]; j++)
 			if (dropped_list[work->model.covariate[p][j].state] != NULL)
@@ -444,8 +443,8 @@ crm_clv_covariates_1_0(PG_FUNCTION_ARGS)
 
 	read_options(fcinfo, at, &work);
 	read_data(&work);
-	crm_orders_check(work.orders, crm_covariates_fit(&work.orders->ctx, &work.data, &work.param,
-													 &work.model));
+	crm_orders_check(work.orders,
+					 crm_covariates_fit(&work.orders->ctx, &work.data, &work.param, &work.model));
 	tell(&work);
 	put_rows(&result, &work);
 	crm_orders_memory(work.orders, &work.run);

@@ -1,38 +1,25 @@
 /*
- * paretonbd_covariates.c: the likelihood of Pareto/NBD with covariates, its gradient and its fit;
- * see paretonbd_covariates.h.
+ * paretonbd_covariates.c: the fit of Pareto/NBD with covariates; see
+ * paretonbd_covariates.h.
  *
- * The search is over ln r, ln alpha, ln s, ln beta at the means of the covariates, and the
- * coefficients of the scaled columns, first those of purchase, then those of leaving.
+ * All models are searched for by base/optimise over the variables of paretonbd_covariates_loss.h.
  */
 #include <math.h>
 #include <string.h>
 
-#include "kernel/base/special.h"
 #include "kernel/base/sum.h"
 #include "kernel/paretonbd_covariates.h"
-#include "kernel/paretonbd_integral.h"
+#include "kernel/paretonbd_covariates_loss.h"
 
 #define PARAMETERS      CRM_PARETONBD_PARAMETERS
-#define POLL_ROWS       1024
 #define SAMPLE          5000 /* distinct rows that show where to start on more than twice that */
-#define BOUND           11.5 /* of the logs of r and s, and of alpha and beta over the mean T */
+#define BOUND           11.5 /* of the logs of the mean rates times the mean T */
+#define SHAPE           7.0  /* of the logs of r and s: beyond, customers do not differ */
 #define COEFFICIENT     10.0 /* bound of a coefficient of a scaled column */
-#define FARTHEST        40.0 /* of the log of alpha_i or beta_i from that of the mean T */
 #define TOLERANCE       1e-7 /* of the gradient of the mean log-likelihood */
 #define MAX_EVALUATIONS 2000
 #define STARTS          4
-
-/* A likelihood: the first n rows, and the coefficients of each process that are free. */
-typedef struct Task
-{
-	CrmCtx *ctx;
-	const CrmCovariateRows *rows;
-	size_t n;
-	double total; /* weight of these rows */
-	int d[CRM_PROCESSES];
-	double penalty;
-} Task;
+#define TAME            1.0 /* of ln s */
 
 /* A fit of a task, and what it is worth. */
 typedef struct Found
@@ -65,148 +52,18 @@ crm_covariates_scale(double parameter, const double *coefficients, const double 
 	return parameter * exp(-crm_sum_value(sum));
 }
 
-/* ---- the likelihood ---------------------------------------------------------------------- */
-
-/*
- * Give alpha_i or beta_i of row i from its log at the means; *free says whether it depends on the
- * point, which it does not far out, where it stands still.
- */
-static double
-rate_of(const Task *task, CrmProcess p, double log_mean, const double *coefficients, size_t i,
-		bool *free)
-{
-	const double *w = task->rows->w[p] + i * (size_t) task->rows->kept[p];
-	double middle = log(task->rows->mean_t > 0.0 ? task->rows->mean_t : 1.0), value = log_mean;
-
-	for (int j = 0; j < task->d[p]; j++)
-		value -= coefficients[j] * w[j];
-	*free = fabs(value - middle) < FARTHEST;
-	return exp(fmin(fmax(value, middle - FARTHEST), middle + FARTHEST));
-}
-
-/*
- * Give the log-likelihood of a row with that alpha and beta, and in slope its derivatives by ln r,
- * ln alpha, ln s, ln beta.
- */
-static double
-row_likelihood(const CrmCovariateRows *rows, size_t i, const CrmParetonbd *at, double *slope)
-{
-	double shape = at->r + rows->x[i], t = rows->t[i];
-	double log_a = log(at->alpha + t), log_b = log(at->beta + t);
-	double log_alpha = log(at->alpha), log_beta = log(at->beta);
-	CrmParetonbdIntegral integral = {.alpha = at->alpha,
-									 .beta = at->beta,
-									 .a = shape,
-									 .b = at->s + 1.0,
-									 .y0 = rows->t_x[i],
-									 .y1 = t,
-									 .log_alpha = log(at->alpha + rows->t_x[i]),
-									 .log_beta = log(at->beta + rows->t_x[i])};
-	CrmParetonbdMeans means;
-	double stays = -shape * log_a - at->s * log_b;
-	double left = log(at->s) + crm_paretonbd_log_integral(&integral, &means);
-	double e = exp(-fabs(left - stays)), p = (left > stays ? 1.0 : e) / (1.0 + e), q = 1.0 - p;
-
-	slope[0] = at->r * (crm_digamma_difference(at->r, rows->x[i]) + log_alpha - q * log_a -
-						p * means.log_alpha);
-	slope[1] = at->r - at->alpha * shape * (q / (at->alpha + t) + p * means.inverse_alpha);
-	slope[2] = at->s * (log_beta - q * log_b - p * (means.log_beta - 1.0 / at->s));
-	slope[3] = at->s - at->beta * (q * at->s / (at->beta + t) +
-								   p * (at->s + 1.0) * means.inverse_beta);
-	return crm_log_gamma_ratio(at->r, rows->x[i]) + at->r * log_alpha + at->s * log_beta +
-		   fmax(left, stays) + log1p(e);
-}
-
-/* Give the log-likelihood of a task's rows, and in gradient, if any, its derivatives by theta. */
-static double
-log_likelihood(const Task *task, const double *theta, double *gradient)
-{
-	const CrmCovariateRows *rows = task->rows;
-	const double *coefficients[] = {theta + PARAMETERS, theta + PARAMETERS + task->d[CRM_PURCHASE]};
-	CrmParetonbd at = {.r = exp(theta[0]), .s = exp(theta[2])};
-	CrmSum sum = {0.0, 0.0}, slopes[CRM_OPTIMISE_MAX] = {{0.0, 0.0}};
-	double slope[PARAMETERS];
-
-	for (size_t i = 0; i < task->n; i++)
-	{
-		double weight = rows->weight[i];
-		bool is_free[CRM_PROCESSES];
-		CrmSum *next = slopes;
-
-		if (i % POLL_ROWS == 0 && crm_pending(task->ctx))
-			return NAN;
-		at.alpha = rate_of(task, CRM_PURCHASE, theta[1], coefficients[CRM_PURCHASE], i, &is_free[0]);
-		at.beta = rate_of(task, CRM_DROPOUT, theta[3], coefficients[CRM_DROPOUT], i, &is_free[1]);
-		crm_sum_add(&sum, weight * row_likelihood(rows, i, &at, slope));
-		if (gradient == NULL)
-			continue;
-		for (int p = 0; p < CRM_PROCESSES; p++)
-			slope[2 * p + 1] = is_free[p] ? weight * slope[2 * p + 1] : 0.0;
-		crm_sum_add(next++, weight * slope[0]);
-		crm_sum_add(next++, slope[1]);
-		crm_sum_add(next++, weight * slope[2]);
-		crm_sum_add(next++, slope[3]);
-		for (int p = 0; p < CRM_PROCESSES; p++)
-			for (int j = 0; j < task->d[p]; j++)
-				crm_sum_add(next++, -slope[2 * p + 1] *
-										rows->w[p][i * (size_t) rows->kept[p] + (size_t) j]);
-	}
-	for (int j = 0; gradient != NULL && j < PARAMETERS + task->d[0] + task->d[1]; j++)
-		gradient[j] = crm_sum_value(slopes[j]);
-	return crm_sum_value(sum);
-}
-
-/*
- * Give the log-likelihood of all rows at theta (of the scaled columns, as above) and, if gradient
- * is not NULL, its derivatives. CRM_ABORTED by the poll.
- */
-CrmStatus
-crm_covariates_log_likelihood(CrmCtx *ctx, const CrmCovariateRows *rows, const double *theta,
-							  double *value, double *gradient)
-{
-	Task task = {.ctx = ctx, .rows = rows, .n = rows->n, .d = {rows->kept[0], rows->kept[1]}};
-
-	do
-	{
-		if (crm_poll(ctx))
-			return CRM_ABORTED;
-		*value = log_likelihood(&task, theta, gradient);
-	} while (crm_pending(ctx));
-	return CRM_OK;
-}
-
-/* Give the penalised mean loss, for base/optimise. */
-static double
-mean_loss(void *user, const double *theta, double *gradient)
-{
-	const Task *task = user;
-	int d = task->d[0] + task->d[1];
-	double value = -log_likelihood(task, theta, gradient) / task->total;
-
-	for (int j = 0; gradient != NULL && j < PARAMETERS + d; j++)
-		gradient[j] /= -task->total;
-	for (int j = PARAMETERS; j < PARAMETERS + d; j++)
-	{
-		value += task->penalty * theta[j] * theta[j];
-		if (gradient != NULL)
-			gradient[j] += 2.0 * task->penalty * theta[j];
-	}
-	return value;
-}
-
 /* ---- the search -------------------------------------------------------------------------- */
 
 /* Fill in the bounds of a task's variables; give how many there are. */
 static int
-set_bounds(const Task *task, double *lower, double *upper)
+set_bounds(const CrmCovariatesTask *task, double *lower, double *upper)
 {
-	double scale = log(task->rows->mean_t > 0.0 ? task->rows->mean_t : 1.0);
 	int n = PARAMETERS + task->d[0] + task->d[1];
 
 	for (int i = 0; i < n; i++)
 	{
-		double reach = i < PARAMETERS ? BOUND : COEFFICIENT;
-		double middle = i < PARAMETERS && i % 2 == 1 ? scale : 0.0;
+		double reach = i >= PARAMETERS ? COEFFICIENT : i % 2 == 0 ? SHAPE : BOUND;
+		double middle = i < PARAMETERS && i % 2 == 1 ? -task->middle : 0.0;
 
 		lower[i] = middle - reach;
 		upper[i] = middle + reach;
@@ -216,7 +73,8 @@ set_bounds(const Task *task, double *lower, double *upper)
 
 /* Search the first rows of a task from n_starts rows of starts. */
 static CrmStatus
-search(Task *task, size_t rows, const double *starts, int n_starts, CrmOptimum *optimum)
+search(CrmCovariatesTask *task, size_t rows, const double *starts, int n_starts,
+	   CrmOptimum *optimum)
 {
 	double lower[CRM_OPTIMISE_MAX], upper[CRM_OPTIMISE_MAX];
 	CrmOptimiseParam param = {.lower = lower,
@@ -231,12 +89,12 @@ search(Task *task, size_t rows, const double *starts, int n_starts, CrmOptimum *
 	for (size_t i = 0; i < rows; i++)
 		task->total += task->rows->weight[i];
 	param.n = set_bounds(task, lower, upper);
-	return crm_minimise(task->ctx, mean_loss, task, &param, optimum);
+	return crm_minimise(task->ctx, crm_covariates_loss, task, &param, optimum);
 }
 
 /* Bring the start of least loss to the front. */
 static CrmStatus
-choose_start(const Task *task, double *starts, int n_starts, int n)
+choose_start(const CrmCovariatesTask *task, double *starts, int n_starts, int n)
 {
 	double least = INFINITY;
 
@@ -248,7 +106,7 @@ choose_start(const Task *task, double *starts, int n_starts, int n)
 		{
 			if (crm_poll(task->ctx))
 				return CRM_ABORTED;
-			loss = mean_loss((void *) task, starts + s * n, NULL);
+			loss = crm_covariates_loss((void *) task, starts + s * n, NULL);
 		} while (crm_pending(task->ctx));
 		if (s == 0 || loss < least)
 		{
@@ -271,7 +129,7 @@ has_found(CrmStatus status)
  * which have room for one more; of many rows a sample finds where to begin.
  */
 static CrmStatus
-fit_part(Task *task, const int *d, double *starts, int n_starts, Found *found)
+fit_part(CrmCovariatesTask *task, const int *d, double *starts, int n_starts, Found *found)
 {
 	const CrmCovariateRows *rows = task->rows;
 	int n = PARAMETERS + d[0] + d[1];
@@ -303,9 +161,9 @@ fit_part(Task *task, const int *d, double *starts, int n_starts, Found *found)
 	return CRM_OK;
 }
 
-/* Fit Pareto/NBD without covariates. */
+/* Find where Pareto/NBD without covariates has its best point: there the searches begin. */
 static CrmStatus
-fit_plain(CrmCtx *ctx, const CrmCovariatesData *data, Found *found)
+find_start(CrmCtx *ctx, const CrmCovariatesData *data, double *start)
 {
 	CrmBtydData plain = {.x = data->x, .t_x = data->t_x, .t = data->t, .n = data->n};
 	CrmParetonbdParam param;
@@ -317,18 +175,31 @@ fit_plain(CrmCtx *ctx, const CrmCovariatesData *data, Found *found)
 	if (status == CRM_OK)
 		status = crm_paretonbd_fit(ctx, &customers, &param, &model);
 	crm_btyd_free(ctx, &customers);
-	if (status != CRM_OK)
-		return status;
-	memset(found, 0, sizeof *found);
-	for (int i = 0; i < PARAMETERS; i++)
-		found->theta[i] = log(model.fit.parameter[i]);
-	found->log_likelihood = model.fit.log_likelihood;
-	return CRM_OK;
+	for (int i = 0; i < PARAMETERS && status == CRM_OK; i += 2)
+	{
+		start[i] = log(model.fit.parameter[i]);
+		start[i + 1] = start[i] - log(model.fit.parameter[i + 1]);
+	}
+	return status;
+}
+
+/*
+ * Append the first start once more with customers who differ in how fast they leave, if there they
+ * hardly do: such a point lies on a ridge, from which a search comes back slowly.
+ */
+static void
+add_tame(double *starts, int n, int *n_starts)
+{
+	if (starts[2] < TAME)
+		return;
+	memcpy(starts + *n_starts * n, starts, (size_t) n * sizeof *starts);
+	starts[(*n_starts)++ * n + 2] = 0.0;
 }
 
 /* Append a start of the whole model: another one's point, which has the coefficients `has`. */
 static void
-add_start(const Task *task, const Found *from, const int *has, double *starts, int *n_starts)
+add_start(const CrmCovariatesTask *task, const Found *from, const int *has, double *starts,
+		  int *n_starts)
 {
 	const int *kept = task->rows->kept;
 	int n = PARAMETERS + kept[0] + kept[1];
@@ -341,37 +212,45 @@ add_start(const Task *task, const Found *from, const int *has, double *starts, i
 		   (size_t) has[1] * sizeof *start);
 }
 
-/* Fit the four models: without covariates, with those of one process alone, with all. */
+/* Fit a smaller model from a point of Pareto/NBD without covariates. */
 static CrmStatus
-fit_all(Task *task, const CrmCovariatesData *data, Found *plain, Found *alone, Found *whole)
+fit_smaller(CrmCovariatesTask *task, const double *plain, int purchase, int dropout, Found *found)
+{
+	const int d[] = {purchase, dropout};
+	double starts[STARTS * CRM_OPTIMISE_MAX] = {0.0};
+	int n_starts = 1;
+
+	memcpy(starts, plain, PARAMETERS * sizeof *starts);
+	add_tame(starts, PARAMETERS + purchase + dropout, &n_starts);
+	return fit_part(task, d, starts, n_starts, found);
+}
+
+/*
+ * Fit the four models: without covariates, with those of one process alone unless it is one of the
+ * others, with all. Each begins where those that it contains have ended.
+ */
+static CrmStatus
+fit_all(CrmCovariatesTask *task, const CrmCovariatesData *data, Found *plain, Found *alone,
+		Found *whole)
 {
 	const int *kept = task->rows->kept;
-	const int none[] = {0, 0};
+	const int has[][CRM_PROCESSES] = {{kept[0], 0}, {0, kept[1]}, {0, 0}};
 	double starts[STARTS * CRM_OPTIMISE_MAX];
 	int n_starts = 0;
-	CrmStatus status = fit_plain(task->ctx, data, plain);
+	CrmStatus status = find_start(task->ctx, data, starts);
 
-	for (int p = 0; p < CRM_PROCESSES && status == CRM_OK; p++)
+	if (status == CRM_OK)
+		status = fit_smaller(task, starts, 0, 0, plain);
+	for (int p = 0; p < CRM_PROCESSES && kept[0] > 0 && kept[1] > 0 && status == CRM_OK; p++)
 	{
-		int d[CRM_PROCESSES] = {0};
-
-		d[p] = kept[p];
-		if (kept[0] == 0 || kept[1] == 0)
-			continue; /* it is one of the others */
-		memset(starts, 0, sizeof starts);
-		memcpy(starts, plain->theta, PARAMETERS * sizeof *starts);
-		status = fit_part(task, d, starts, 1, &alone[p]);
+		status = fit_smaller(task, plain->theta, has[p][0], has[p][1], &alone[p]);
+		add_start(task, &alone[p], has[p], starts, &n_starts);
 	}
 	if (status != CRM_OK)
 		return status;
-	for (int p = 0; p < CRM_PROCESSES && kept[0] > 0 && kept[1] > 0; p++)
-	{
-		const int has[] = {p == 0 ? kept[0] : 0, p == 1 ? kept[1] : 0};
-
-		add_start(task, &alone[p], has, starts, &n_starts);
-	}
 	if (n_starts == 0)
-		add_start(task, plain, none, starts, &n_starts);
+		add_start(task, plain, has[2], starts, &n_starts);
+	add_tame(starts, PARAMETERS + kept[0] + kept[1], &n_starts);
 	return fit_part(task, kept, starts, n_starts, whole);
 }
 
@@ -379,14 +258,14 @@ fit_all(Task *task, const CrmCovariatesData *data, Found *plain, Found *alone, F
 
 /* Fill in the covariance of theta; NaN where the likelihood has no curvature. */
 static CrmStatus
-find_covariance(Task *task, const Found *found, double *covariance)
+find_covariance(CrmCovariatesTask *task, const Found *found, double *covariance)
 {
 	double lower[CRM_OPTIMISE_MAX], upper[CRM_OPTIMISE_MAX];
 	double hessian[CRM_OPTIMISE_MAX * CRM_OPTIMISE_MAX];
 	bool fixed[CRM_OPTIMISE_MAX];
 	int n = set_bounds(task, lower, upper);
 	CrmStatus status =
-		crm_hessian(task->ctx, mean_loss, task, n, found->theta, lower, upper, hessian);
+		crm_hessian(task->ctx, crm_covariates_loss, task, n, found->theta, lower, upper, hessian);
 
 	if (status != CRM_OK)
 		return status;
@@ -398,16 +277,20 @@ find_covariance(Task *task, const Found *found, double *covariance)
 	return CRM_OK;
 }
 
-/* Bring the coefficients of a process back to the columns as they are; `at` is where they begin. */
+/*
+ * Bring the coefficients of a process back to the columns as they are; `at` is where they begin.
+ * One whose error is beyond the bounds runs away as much as one that has come to them.
+ */
 static void
-unscale(const Found *found, const double *covariance, int n, int at, int d,
-		CrmCovariate *covariate, double *estimate, double *error)
+unscale(const Found *found, const double *covariance, int n, int at, int d, CrmCovariate *covariate,
+		double *estimate, double *error)
 {
 	for (int j = 0; j < d; j++)
 		if (covariate[j].state == CRM_COVARIATE_KEPT)
 		{
 			estimate[j] = found->theta[at] / covariate[j].scale;
-			if (fabs(found->theta[at]) >= COEFFICIENT - 1e-6)
+			if (fabs(found->theta[at]) >= COEFFICIENT - 1e-6 ||
+				covariance[at * n + at] > COEFFICIENT * COEFFICIENT)
 				covariate[j].state = CRM_COVARIATE_AT_BOUND;
 			else
 				error[j] = sqrt(covariance[at * n + at]) / covariate[j].scale;
@@ -417,15 +300,17 @@ unscale(const Found *found, const double *covariance, int n, int at, int d,
 
 /*
  * Fill in alpha or beta where all covariates of the process are 0, and its error: its log is that
- * at the means, plus the sum of coefficient x mean / scale.
+ * of the shape, i of theta, less that of the mean rate, plus the sum of coefficient x mean / scale.
  */
 static void
 set_parameter(const Found *found, const double *covariance, int n, int i, int at, int d,
 			  const CrmCovariate *covariate, double *parameter, double *error)
 {
-	double way[CRM_OPTIMISE_MAX] = {0.0}, value = found->theta[i], variance = 0.0;
+	double way[CRM_OPTIMISE_MAX] = {0.0}, value = found->theta[i] - found->theta[i + 1];
+	double variance = 0.0;
 
 	way[i] = 1.0;
+	way[i + 1] = -1.0;
 	for (int j = 0; j < d; j++)
 		if (covariate[j].state == CRM_COVARIATE_KEPT)
 		{
@@ -453,7 +338,7 @@ make_test(const CrmCovariatesModel *model, double smaller, int df, double penalt
 
 /* Fill in everything that is not a coefficient or a parameter. */
 static void
-set_facts(const Task *task, const Found *plain, const Found *alone, const Found *whole,
+set_facts(const CrmCovariatesTask *task, const Found *plain, const Found *alone, const Found *whole,
 		  CrmCovariatesModel *model)
 {
 	const int *kept = task->rows->kept;
@@ -476,11 +361,16 @@ set_facts(const Task *task, const Found *plain, const Found *alone, const Found 
 	model->status = whole->status == CRM_OK         ? CRM_FIT_CONVERGED
 					: whole->status == CRM_AT_BOUND ? CRM_FIT_AT_BOUND
 													: CRM_FIT_NOT_CONVERGED;
+	for (int p = 0; p < CRM_PROCESSES; p++)
+		for (int j = 0; j < CRM_COVARIATES_MAX && model->status == CRM_FIT_CONVERGED; j++)
+			if (model->covariate[p][j].state == CRM_COVARIATE_AT_BOUND)
+				model->status = CRM_FIT_AT_BOUND;
 }
 
 /* Fill in the model of a fit. */
 static CrmStatus
-make_model(Task *task, const CrmCovariatesData *data, const Found *whole, CrmCovariatesModel *model)
+make_model(CrmCovariatesTask *task, const CrmCovariatesData *data, const Found *whole,
+		   CrmCovariatesModel *model)
 {
 	double covariance[CRM_OPTIMISE_MAX * CRM_OPTIMISE_MAX];
 	const int *kept = task->rows->kept;
@@ -497,7 +387,7 @@ make_model(Task *task, const CrmCovariatesData *data, const Found *whole, CrmCov
 	{
 		int at = PARAMETERS + (p == CRM_DROPOUT ? kept[0] : 0);
 
-		set_parameter(whole, covariance, n, 2 * p + 1, at, data->d[p], model->covariate[p],
+		set_parameter(whole, covariance, n, 2 * p, at, data->d[p], model->covariate[p],
 					  p == CRM_PURCHASE ? &model->parameter.alpha : &model->parameter.beta,
 					  &model->error[2 * p + 1]);
 		unscale(whole, covariance, n, at, data->d[p], model->covariate[p], model->estimate[p],
@@ -537,7 +427,7 @@ crm_covariates_fit(CrmCtx *ctx, const CrmCovariatesData *data, const CrmCovariat
 {
 	Found found[2 + CRM_PROCESSES]; /* without covariates, with all, with those of one process */
 	CrmCovariateRows rows;
-	Task task = {.ctx = ctx, .rows = &rows, .penalty = param->penalty};
+	CrmCovariatesTask task;
 	CrmStatus status;
 
 	clear_model(model);
@@ -547,6 +437,8 @@ crm_covariates_fit(CrmCtx *ctx, const CrmCovariatesData *data, const CrmCovariat
 	if (status == CRM_OK)
 	{
 		memcpy(model->covariate, rows.covariate, sizeof model->covariate);
+		crm_covariates_begin(ctx, &rows, &task);
+		task.penalty = param->penalty;
 		if (rows.total > PARAMETERS + rows.kept[0] + rows.kept[1] && rows.repeat > 0.0 &&
 			rows.mean_t > 0.0)
 		{

@@ -43,12 +43,12 @@ typedef struct CrmCovariatesTest
 
 typedef struct CrmCovariatesModel
 {
-	CrmParetonbd parameter;                /* alpha and beta where all covariates are 0 */
+	CrmParetonbd parameter;                 /* alpha and beta where all covariates are 0 */
 	double error[CRM_PARETONBD_PARAMETERS]; /* of r, alpha, s, beta */
-	double estimate[CRM_PROCESSES][CRM_COVARIATES_MAX];      /* NaN where a column is left out */
+	double estimate[CRM_PROCESSES][CRM_COVARIATES_MAX];       /* NaN where a column is left out */
 	double estimate_error[CRM_PROCESSES][CRM_COVARIATES_MAX]; /* and where it is at a bound */
 	CrmCovariate covariate[CRM_PROCESSES][CRM_COVARIATES_MAX];
-	double log_likelihood, aic, bic; /* without the penalty */
+	double log_likelihood, aic, bic;             /* without the penalty */
 	CrmCovariatesTest of_process[CRM_PROCESSES]; /* against the model without its covariates */
 	CrmCovariatesTest of_all;                    /* against the model without any */
 	double gradient_norm;
@@ -59,9 +59,6 @@ typedef struct CrmCovariatesModel
 extern const char *crm_covariates_check(const CrmCovariatesParam *param);
 extern CrmStatus crm_covariates_fit(CrmCtx *ctx, const CrmCovariatesData *data,
 									const CrmCovariatesParam *param, CrmCovariatesModel *model);
-extern CrmStatus crm_covariates_log_likelihood(CrmCtx *ctx, const CrmCovariateRows *rows,
-											   const double *theta, double *value,
-											   double *gradient);
 extern double crm_covariates_scale(double parameter, const double *coefficients,
 								   const double *covariates, int n);
 

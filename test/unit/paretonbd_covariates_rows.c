@@ -12,19 +12,16 @@ main(void)
 	double flag[] = {1, 0, 1, 0, 0, 0}, size[] = {3, 1, 3, 5, 3, 1}, one[] = {2, 2, 2, 2, 2, 2};
 	double sum[] = {11, 5, 11, 13, 9, 5}; /* 2 flag + 2 size + 3 */
 	const double *columns[] = {flag, one, size, sum};
-	CrmCovariatesData data = {.x = x,
-							  .t_x = t_x,
-							  .t = t,
-							  .n = 6,
-							  .column = {columns, columns + 2},
-							  .d = {4, 1}};
+	CrmCovariatesData data = {
+		.x = x, .t_x = t_x, .t = t, .n = 6, .column = {columns, columns + 2}, .d = {4, 1}};
 	CrmCovariateRows rows, other;
 	Host host;
 	CrmCtx *ctx = host_begin(&host);
 	double weight = 0, mean = 0, square = 0, apart = 0;
 
 	ok(crm_covariate_rows_make(ctx, &data, &rows) == CRM_OK, "made");
-	is_int((int64_t) rows.n, 4, "customers 1 and 3 are one row, 2 and 6 another; 5 differs by flag");
+	is_int((int64_t) rows.n, 4,
+		   "customers 1 and 3 are one row, 2 and 6 another; 5 differs by flag");
 	is_near(rows.total, 6, 0, "six customers");
 	is_near(rows.repeat, 4, 0, "four came again");
 	is_near(rows.orders, 5, 0, "five times");

@@ -175,6 +175,10 @@ count_steps(Work *work)
 
 	for (uint32 i = 0; i < work->n; i++)
 		earliest = Min(earliest, work->first[i]);
+	if ((int64) work->last - earliest > CRM_TRACKING_SPAN)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("argument \"period\" is too short to track orders over so long a time"),
+				errdetail("At most %d periods can be tracked.", CRM_TRACKING_SPAN));
 	for (at = work->cut; at > earliest; at = next)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -214,7 +218,6 @@ track(Work *work)
 	CrmOrdersState *orders = work->orders;
 	double *column = crm_orders_allocate(orders, 3 * (size_t) work->n, sizeof(double));
 	CrmBtydData data = {column, column + work->n, column + 2 * (size_t) work->n, NULL, work->n};
-	CrmStatus status;
 
 	work->actual = crm_orders_allocate(orders, work->steps, sizeof(int64));
 	work->expected = crm_orders_allocate(orders, work->steps, sizeof(double));
@@ -239,13 +242,9 @@ track(Work *work)
 	crm_orders_check(orders, crm_clv_fit(&orders->ctx, &data, &work->param, &work->fit));
 	if (work->fit.kind == CRM_CLV_FORMULA)
 		return;
-	status = crm_tracking_expected(&orders->ctx, work->fit.kind, work->fit.fit.parameter,
-								   work->first, work->n, work->end, work->steps, work->expected);
-	if (status == CRM_LIMIT && work->last - (double) work->first[0] > CRM_TRACKING_SPAN)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("argument \"period\" is too short to track orders over so long a time"),
-				errdetail("At most %d periods can be tracked.", CRM_TRACKING_SPAN));
-	crm_orders_check(orders, status);
+	crm_orders_check(orders, crm_tracking_expected(&orders->ctx, work->fit.kind,
+												   work->fit.fit.parameter, work->first, work->n,
+												   work->end, work->steps, work->expected));
 }
 
 /* ---- rows -------------------------------------------------------------------------------- */

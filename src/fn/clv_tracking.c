@@ -12,7 +12,7 @@
 
 #include "kernel/clv.h"
 #include "kernel/clv_fit.h"
-#include "kernel/tracking.h"
+#include "kernel/clv_tracking.h"
 #include "pg/args.h"
 #include "pg/memory.h"
 #include "pg/results.h"

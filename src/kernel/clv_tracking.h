@@ -1,5 +1,5 @@
 /*
- * tracking.h: how many repeat transactions a cohort has made by each of some moments, and how many
+ * clv_tracking.h: how many repeat transactions a cohort has made by each of some moments, and how many
  * a model of its orders expects.
  *
  *     actual(e)   = customers' periods with an order in (first, e], summed over the cohort
@@ -12,8 +12,8 @@
  * Invariants: both grow with e; sums are compensated and do not depend on the order of customers.
  * Not handled: more than CRM_TRACKING_SPAN periods from the first order to the last moment.
  */
-#ifndef CRM_KERNEL_TRACKING_H
-#define CRM_KERNEL_TRACKING_H
+#ifndef CRM_KERNEL_CLV_TRACKING_H
+#define CRM_KERNEL_CLV_TRACKING_H
 
 #include "kernel/clv.h"
 

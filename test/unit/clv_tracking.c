@@ -1,8 +1,8 @@
 /*
- * tracking.c: unit tests of the tracking of a cohort: counts by hand, expectations of mpmath (30
+ * clv_tracking.c: unit tests of the tracking of a cohort: counts by hand, expectations of mpmath (30
  * digits; the mixture integrals of each model, not its closed form).
  */
-#include "kernel/tracking.h"
+#include "kernel/clv_tracking.h"
 #include "host.h"
 
 static const double bgnbd[] = {0.5, 30, 0.9, 1.6};

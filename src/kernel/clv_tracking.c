@@ -1,7 +1,7 @@
 /*
- * tracking.c: see tracking.h.
+ * clv_tracking.c: see clv_tracking.h.
  */
-#include "kernel/tracking.h"
+#include "kernel/clv_tracking.h"
 
 #include <math.h>
 

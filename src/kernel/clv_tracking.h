@@ -1,6 +1,6 @@
 /*
- * clv_tracking.h: how many repeat transactions a cohort has made by each of some moments, and how many
- * a model of its orders expects.
+ * clv_tracking.h: how many repeat transactions a cohort has made by each of some moments, and how
+ * many a model of its orders expects.
  *
  *     actual(e)   = customers' periods with an order in (first, e], summed over the cohort
  *     expected(e) = sum over customers of E[X(e - first)]     (0 before the first order)

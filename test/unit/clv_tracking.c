@@ -1,6 +1,6 @@
 /*
- * clv_tracking.c: unit tests of the tracking of a cohort: counts by hand, expectations of mpmath (30
- * digits; the mixture integrals of each model, not its closed form).
+ * clv_tracking.c: unit tests of the tracking of a cohort: counts by hand, expectations of mpmath
+ * (30 digits; the mixture integrals of each model, not its closed form).
  */
 #include "kernel/clv_tracking.h"
 #include "host.h"

@@ -8,7 +8,8 @@ CREATE FUNCTION crm.clv_backtest(
 	spend text DEFAULT 'gamma_gamma',
 	period interval DEFAULT '1 day',
 	refunds text DEFAULT 'net',
-	seed bigint DEFAULT 42
+	seed bigint DEFAULT 42,
+	level float8 DEFAULT 0.9
 ) RETURNS TABLE (
 	model text,
 	customers bigint,
@@ -21,10 +22,12 @@ CREATE FUNCTION crm.clv_backtest(
 	actual_orders float8,
 	predicted_value float8,
 	actual_value float8,
+	interval_coverage float8,
+	interval_expected float8,
 	status text
 )
 AS 'MODULE_PATHNAME', 'crm_clv_backtest_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 5;
-COMMENT ON FUNCTION crm.clv_backtest(text, timestamptz, interval, text[], text, interval, text, bigint) IS 'models fitted to the orders up to a cut and held against those after it, with two naive forecasts to beat';
+COMMENT ON FUNCTION crm.clv_backtest(text, timestamptz, interval, text[], text, interval, text, bigint, float8) IS 'models fitted to the orders up to a cut and held against those after it, with two naive forecasts to beat';
 
 CREATE FUNCTION crm.clv_backtest(
 	key anyelement,
@@ -35,7 +38,8 @@ CREATE FUNCTION crm.clv_backtest(
 	spend text DEFAULT 'gamma_gamma',
 	period interval DEFAULT '1 day',
 	refunds text DEFAULT 'net',
-	seed bigint DEFAULT 42
+	seed bigint DEFAULT 42,
+	level float8 DEFAULT 0.9
 ) RETURNS TABLE (
 	model text,
 	customers bigint,
@@ -48,10 +52,12 @@ CREATE FUNCTION crm.clv_backtest(
 	actual_orders float8,
 	predicted_value float8,
 	actual_value float8,
+	interval_coverage float8,
+	interval_expected float8,
 	status text
 )
 AS 'MODULE_PATHNAME', 'crm_clv_backtest_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 5;
-COMMENT ON FUNCTION crm.clv_backtest(anyelement, text, timestamptz, interval, text[], text, interval, text, bigint) IS 'models fitted to the orders up to a cut and held against those after it, with two naive forecasts to beat; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.clv_backtest(anyelement, text, timestamptz, interval, text[], text, interval, text, bigint, float8) IS 'models fitted to the orders up to a cut and held against those after it, with two naive forecasts to beat; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.clv_calibration(
 	source text,

@@ -15,6 +15,7 @@
 #include "kernel/backtest.h"
 #include "kernel/clv.h"
 #include "kernel/clv_fit.h"
+#include "kernel/clv_interval.h"
 #include "pg/args.h"
 #include "pg/results.h"
 #include "pg/transactions.h"
@@ -32,6 +33,8 @@ enum
 	ARG_PERIOD,
 	ARG_REFUNDS,
 	ARG_SEED,
+	CALIBRATION_ARGS,
+	ARG_LEVEL = CALIBRATION_ARGS, /* of crm.clv_backtest alone */
 	ARGS
 };
 
@@ -53,6 +56,9 @@ enum
 	MONEY,
 	PREDICTED,
 	WORTH, /* predicted money */
+	LOW,   /* bounds of the orders in the holdout, and what they promise to hold */
+	HIGH,
+	PROMISED,
 	COLUMNS
 };
 
@@ -65,6 +71,8 @@ typedef struct Trial
 	CrmClvSpend spend;
 	CrmClvFitParam fit_param;
 	double horizon; /* periods */
+	double level;
+	bool has_intervals; /* of the predictions at hand */
 	uint32 n;
 	double *column[COLUMNS];
 } Trial;
@@ -204,6 +212,41 @@ predict(Trial *trial, CrmClvKind kind)
 	return fit;
 }
 
+/* Bound the orders of each customer by a model that was fitted; one without parameters cannot. */
+static void
+bound_orders(Trial *trial, const CrmClvFit *fit)
+{
+	CrmClvIntervals intervals = {.x = trial->column[X],
+								 .t_x = trial->column[T_X],
+								 .t = trial->column[T],
+								 .n = trial->n,
+								 .low = trial->column[LOW],
+								 .high = trial->column[HIGH],
+								 .promised = trial->column[PROMISED]};
+
+	trial->has_intervals = crm_clv_parameters(fit->kind, NULL) > 0;
+	if (trial->has_intervals)
+		crm_orders_check(trial->orders,
+						 crm_clv_intervals(&trial->orders->ctx, fit->kind, fit->fit.parameter,
+										   trial->horizon, trial->level, &intervals));
+}
+
+/* Write the share of customers whose orders were within the bounds, and what was promised. */
+static void
+put_coverage(const Trial *trial, Datum *values, bool *nulls)
+{
+	CrmSum promised = {0};
+
+	nulls[0] = nulls[1] = !trial->has_intervals;
+	if (!trial->has_intervals)
+		return;
+	for (uint32 i = 0; i < trial->n; i++)
+		crm_sum_add(&promised, trial->column[PROMISED][i]);
+	values[0] = Float8GetDatum(crm_backtest_covered(trial->column[LOW], trial->column[HIGH],
+													trial->column[ORDERS], trial->n));
+	values[1] = Float8GetDatum(crm_sum_mean(promised, trial->n));
+}
+
 /* Predict the same for everybody: the orders of all for all their time, and their mean spend. */
 static void
 predict_mean(Trial *trial)
@@ -230,8 +273,8 @@ static void
 put_measures(const CrmResult *result, Trial *trial, const char *name, const char *status)
 {
 	CrmBacktest orders, money;
-	Datum values[12];
-	bool nulls[12] = {false};
+	Datum values[14];
+	bool nulls[14] = {false};
 
 	crm_orders_check(trial->orders, crm_backtest(&trial->orders->ctx, trial->column[PREDICTED],
 												 trial->column[ORDERS], trial->n, &orders));
@@ -249,7 +292,8 @@ put_measures(const CrmResult *result, Trial *trial, const char *name, const char
 	values[8] = Float8GetDatum(orders.actual);
 	values[9] = Float8GetDatum(money.predicted);
 	values[10] = Float8GetDatum(money.actual);
-	values[11] = CStringGetTextDatum(status);
+	put_coverage(trial, values + 11, nulls + 11);
+	values[13] = CStringGetTextDatum(status);
 	crm_result_row(result, values, nulls);
 }
 
@@ -280,7 +324,7 @@ PG_FUNCTION_INFO_V1(crm_clv_backtest_1_0);
 Datum
 crm_clv_backtest_1_0(PG_FUNCTION_ARGS)
 {
-	CrmResult result = crm_result_begin(fcinfo, 12);
+	CrmResult result = crm_result_begin(fcinfo, 14);
 	int at = PG_NARGS() - ARGS;
 	TimestampTz end;
 	Trial trial;
@@ -288,6 +332,7 @@ crm_clv_backtest_1_0(PG_FUNCTION_ARGS)
 	int n;
 
 	end = read_options(fcinfo, at, "crm.clv_backtest", &trial);
+	trial.level = crm_arg_double(fcinfo, at + ARG_LEVEL, "level", 0.001, 0.999);
 	crm_arg_require(fcinfo, at + ARG_MODELS, "models");
 	names = crm_arg_names(fcinfo, at + ARG_MODELS, "models", &n);
 	for (int i = 0; i < n; i++)
@@ -297,12 +342,14 @@ crm_clv_backtest_1_0(PG_FUNCTION_ARGS)
 	{
 		CrmClvFit fit = predict(&trial, find_kind(names[i]));
 
+		bound_orders(&trial, &fit);
 		put_measures(&result, &trial, names[i],
 					 fit.fit.status == CRM_FIT_INSUFFICIENT ? "fallback"
 															: crm_fit_status_word(fit.fit.status));
 	}
 	if (trial.n > 0)
 	{
+		trial.has_intervals = false;
 		(void) predict(&trial, CRM_CLV_FORMULA);
 		put_measures(&result, &trial, "same rate as before", "baseline");
 		predict_mean(&trial);
@@ -350,7 +397,7 @@ Datum
 crm_clv_calibration_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, 7);
-	int at = PG_NARGS() - ARGS;
+	int at = PG_NARGS() - CALIBRATION_ARGS;
 	TimestampTz end;
 	CrmClvKind kind;
 	uint8_t *group;

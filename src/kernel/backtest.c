@@ -149,6 +149,17 @@ crm_backtest(CrmCtx *ctx, const double *predicted, const double *actual, size_t 
 	return status;
 }
 
+/* Give the share of n actual values, at least one, that lie between low and high, ends included. */
+double
+crm_backtest_covered(const double *low, const double *high, const double *actual, size_t n)
+{
+	size_t inside = 0;
+
+	for (size_t i = 0; i < n; i++)
+		inside += actual[i] >= low[i] && actual[i] <= high[i];
+	return (double) inside / (double) n;
+}
+
 /*
  * Fill in the group of each of n predictions, 1 to groups with the largest in the last, as equal in
  * size as may be; equal predictions may fall into two groups, in the order of their rows.

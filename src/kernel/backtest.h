@@ -7,6 +7,7 @@
  *     top found: of the k = ceil(n / 10) with the largest actual, the share that is among the k
  *     with the largest predicted; where equal values straddle the edge of either, each of them is
  *     in by the share of them that fits
+ *     covered: the share of actual_i with low_i <= actual_i <= high_i
  *
  * Sums are compensated (base/sum.h) and ties are shared, so that the order of rows does not matter.
  */
@@ -25,6 +26,8 @@ typedef struct CrmBacktest
 
 extern CrmStatus crm_backtest(CrmCtx *ctx, const double *predicted, const double *actual, size_t n,
 							  CrmBacktest *result);
+extern double crm_backtest_covered(const double *low, const double *high, const double *actual,
+								   size_t n);
 extern CrmStatus crm_backtest_groups(CrmCtx *ctx, const double *predicted, size_t n, int groups,
 									 uint8_t *group);
 

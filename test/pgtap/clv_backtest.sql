@@ -23,6 +23,18 @@ SELECT ok(abs(predicted_orders - (SELECT count(*) * 100 * sum(x) / sum(t) FROM h
 SELECT cmp_ok((SELECT mae FROM trial WHERE model = 'mbgnbd'), '<', (SELECT min(mae) FROM trial WHERE status = 'baseline'), 'the model beats both');
 SELECT ok(top_decile_found BETWEEN 0.2 AND 1, 'and finds good customers') FROM trial WHERE model = 'mbgnbd';
 
+-- the interval of a customer's orders: from the toolkit's P(X = y) with a customer's parameters
+CREATE TABLE few AS SELECT * FROM orders WHERE customer_id <= 250;
+CREATE TABLE chances AS SELECT s.customer_id, y, crm.paretonbd_p_alive(e[1], e[2], e[3], e[4], s.x, s.t_x, s.t) AS alive, sum(crm.paretonbd_pmf(e[1] + s.x, e[2] + s.t, e[3], e[4] + s.t, y, 100)) OVER (PARTITION BY s.customer_id ORDER BY y) AS g
+FROM crm.clv_summary('few', as_of => '2024-09-01') s, (SELECT estimate AS e FROM crm.clv_fit(source => 'few', model => 'paretonbd', as_of => '2024-09-01')) f, generate_series(0, 60) y;
+CREATE TABLE bounds AS SELECT customer_id, min(y) FILTER (WHERE 1 - alive * (1 - g) >= tail) AS low, min(y) FILTER (WHERE 1 - alive * (1 - g) >= 1 - tail) AS high, tail FROM chances, (VALUES (0.05), (0.3)) v (tail) GROUP BY customer_id, tail;
+SELECT ok(abs(t.interval_coverage - q.covered) < 1e-12 AND abs(t.interval_expected - q.promised) < 1e-7, 'coverage of the interval at ' || level) FROM (VALUES (0.9, 0.05), (0.4, 0.3)) v (level, tail),
+	LATERAL (SELECT avg((a BETWEEN low AND high)::int) AS covered, avg(alive * (g - coalesce((SELECT c.g FROM chances c WHERE c.customer_id = h.customer_id AND c.y = low - 1), 1 - 1 / alive))) AS promised FROM bounds b JOIN actual USING (customer_id) JOIN chances h ON h.customer_id = b.customer_id AND h.y = b.high WHERE b.tail = v.tail) q,
+	LATERAL crm.clv_backtest('few', '2024-09-01', '100 days', models => '{paretonbd}', level => v.level) t WHERE t.model = 'paretonbd' ORDER BY level;
+SELECT ok(interval_expected >= v.level AND abs(interval_coverage - interval_expected) < 0.03, model || ' keeps its promise at ' || v.level || ': ' || round(interval_coverage::numeric, 3) || ' of ' || round(interval_expected::numeric, 3)) FROM (VALUES (0.5), (0.9)) v (level),
+	LATERAL crm.clv_backtest('SELECT * FROM crm.simulate_orders(4000, ''2024-01-01'', ''2025-07-01'')', '2025-01-01', '180 days', models => '{bgnbd, mbgnbd, paretonbd}', level => v.level) WHERE status <> 'baseline' ORDER BY v.level, model;
+SELECT ok(bool_and(interval_coverage IS NULL AND interval_expected IS NULL), 'naive forecasts have no interval') FROM trial WHERE status = 'baseline';
+
 CREATE TABLE calibration AS SELECT * FROM crm.clv_calibration('orders', '2024-09-01', '100 days', model => 'mbgnbd');
 SELECT is((SELECT array_agg(number) FROM calibration WHERE grouped_by = 'decile'), '{1,2,3,4,5,6,7,8,9,10}', 'ten deciles');
 SELECT cmp_ok((SELECT max(customers) - min(customers) FROM calibration WHERE grouped_by = 'decile'), '<=', 1::bigint, 'of one size');

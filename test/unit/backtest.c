@@ -41,6 +41,10 @@ main(void)
 	ok(crm_backtest(ctx, actual, actual, 12, &result) == CRM_OK && result.mae == 0, "no error");
 	is_close(result.rank_correlation, 1, 1e-15, "is a correlation of one");
 	ok(crm_backtest(ctx, predicted, actual, 1, &result) == CRM_OK && result.mae == 1, "one row");
+	is_close(crm_backtest_covered(same, predicted, actual, 12), 1.0, 0, "all within");
+	is_close(crm_backtest_covered(predicted, predicted + 1, actual, 11), 0.0, 0, "none");
+	is_close(crm_backtest_covered(actual, actual, actual, 12), 1.0, 0, "ends are within");
+	is_close(crm_backtest_covered(same, same, actual, 12), 5.0 / 12, 1e-15, "five of twelve");
 	ok(crm_backtest_groups(ctx, reversed[0], 12, 5, group) == CRM_OK && group[0] == 5 &&
 		   group[11] == 1 && group[6] == 3,
 	   "groups");

@@ -3,6 +3,7 @@
  */
 #include "kernel/churn.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -382,12 +383,14 @@ crm_churn_band(double p)
 
 /*
  * Give what a customer is expected to spend in a horizon while they come as they did: so many gaps
- * in so many days, a mean amount; usual_gap is everybody's, in days, above zero.
+ * in so many days, a mean amount; usual_gap is everybody's, in days, above zero. Never more than DBL_MAX.
  */
 double
 crm_churn_revenue(double gaps, double days, double usual_gap, double horizon, double value)
 {
-	return (gaps + 1.0) / (days + usual_gap) * horizon * value;
+	double revenue = (gaps + 1.0) / (days + usual_gap) * horizon * fmin(value, DBL_MAX);
+
+	return fmin(revenue, DBL_MAX);
 }
 
 /* Give the mean of -ln of what was predicted for what came true; NaN without a row. */

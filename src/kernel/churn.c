@@ -201,8 +201,6 @@ crm_churn_pack(const CrmChurnModel *model, double *numbers)
 			break;
 		case CRM_CHURN_GAP:
 			numbers[n++] = model->gap.base;
-			memcpy(numbers + n, model->gap.group, sizeof model->gap.group);
-			n += CRM_CHURN_GROUPS;
 			memcpy(numbers + n, model->gap.p, sizeof model->gap.p);
 			n += CRM_CHURN_GROUPS * CRM_CHURN_BINS;
 			break;
@@ -261,11 +259,10 @@ crm_churn_unpack(CrmChurnModel *model, double *numbers, int n)
 			}
 			return true;
 		case CRM_CHURN_GAP:
-			if (n != 1 + CRM_CHURN_GROUPS * (CRM_CHURN_BINS + 1) || !are_chances(numbers, n))
+			if (n != 1 + CRM_CHURN_GROUPS * CRM_CHURN_BINS || !are_chances(numbers, n))
 				return false;
 			model->gap = (CrmChurnGap){.horizon = model->horizon, .base = numbers[0]};
-			memcpy(model->gap.group, numbers + 1, sizeof model->gap.group);
-			memcpy(model->gap.p, numbers + 1 + CRM_CHURN_GROUPS, sizeof model->gap.p);
+			memcpy(model->gap.p, numbers + 1, sizeof model->gap.p);
 			return true;
 		case CRM_CHURN_LOGISTIC:
 			model->mean = numbers;

@@ -40,6 +40,7 @@ CREATE TABLE churn AS SELECT m, c.* FROM unnest('{alive, gap, logistic}'::text[]
 SELECT results_eq($$SELECT m, customers, churned, cuts FROM fit WHERE m <> 'alive' ORDER BY m$$, $$SELECT m, count(*), count(*) FILTER (WHERE churned), 4 FROM past, unnest('{gap, logistic}'::text[]) m GROUP BY m ORDER BY m$$,
 	'a fit learns from the customers of four past cuts, and as many of them churned');
 
+CREATE TABLE now_known AS SELECT * FROM snapshot('2026-01-01');
 -- the regression is that of crm.logistic_fit on the features in SQL
 CREATE TABLE reference AS SELECT l.* FROM (SELECT 1.0 / count(*) AS penalty FROM past) n, crm.logistic_fit('SELECT churned, days_since_last, orders, orders_last_horizon, orders_horizon_before, tenure_days, one_visit, mean_gap_days, gap_spread, silence_over_gap, mean_value, value_trend FROM past', 'churned', penalty => n.penalty) l;
 CREATE TABLE coefficient AS SELECT place - 14 AS position, value::float8 AS estimate FROM fit, jsonb_array_elements(fitted -> 'numbers') WITH ORDINALITY n (value, place) WHERE m = 'logistic' AND place > 13;
@@ -47,7 +48,6 @@ SELECT is((SELECT count(*) FROM reference r JOIN coefficient c USING (position) 
 SELECT is_empty($$SELECT c.customer_id FROM churn c JOIN now_known s USING (customer_id), (SELECT array_agg(estimate ORDER BY position) AS estimate FROM reference) r
 	WHERE m = 'logistic' AND abs(churn_probability - crm.logistic_predict(r.estimate, ARRAY[s.days_since_last, orders, orders_last_horizon, orders_horizon_before, tenure_days, one_visit, mean_gap_days, gap_spread, silence_over_gap, mean_value, value_trend])) > 1e-5$$,
 	'and the chances those of crm.logistic_predict on the features of now');
-CREATE TABLE now_known AS SELECT * FROM snapshot('2026-01-01');
 
 -- silence, rhythm and money by SQL
 SELECT is_empty($$SELECT customer_id FROM churn JOIN now_known n USING (customer_id) WHERE abs(churn.days_since_last - (exp(n.days_since_last) - 1)) > 1e-6$$, 'the silence is the time since the last order that is no refund');

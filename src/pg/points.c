@@ -61,7 +61,7 @@ allocate(const Reader *reader, size_t n, size_t size)
 void
 crm_points_owners(CrmPointOwners *owners, CrmCtx *ctx, Oid key_type, Oid collation)
 {
-	*owners = (CrmPointOwners){.ctx = ctx, .n = UINT32_MAX};
+	*owners = (CrmPointOwners){.ctx = ctx};
 	crm_key_type(&owners->key_type, key_type, collation);
 	crm_memory_check(crm_table_init(&owners->table, ctx, owners->key_type.kind, sizeof(uint64)),
 					 ctx, "the table of customers", NULL);
@@ -115,8 +115,8 @@ flush(Reader *reader)
 		uint64 *number = (uint64 *) ((char *) row[i] + owners->table.key_size);
 
 		if (*number == 0)
-			*number = ++owners->customers;
-		if (*number > owners->n)
+			*number = ++owners->rows;
+		if (owners->order != NULL && *number > owners->n)
 			continue;
 		for (int s = 0; s < reader->series; s++)
 		{
@@ -125,7 +125,8 @@ flush(Reader *reader)
 
 			if (isnan(value))
 				continue;
-			column->customer[column->n] = (uint32) (*number - 1);
+			column->customer[column->n] =
+				owners->order != NULL ? owners->rank[*number - 1] : (uint32) (*number - 1);
 			column->point[column->n++] = (CrmPoint){.time = reader->time[i], .value = value};
 		}
 	}
@@ -196,6 +197,27 @@ read_row(TupleTableSlot *slot, void *arg)
 		flush(reader);
 }
 
+/* Number the customers by their keys, once the first query has told them all. */
+static void
+number_customers(const Reader *reader, Column *columns)
+{
+	CrmPointOwners *owners = reader->request->owners;
+
+	owners->n = owners->rows;
+	owners->order = allocate(reader, owners->n, sizeof(uint32));
+	owners->rank = allocate(reader, owners->n, sizeof(uint32));
+	check(reader, crm_key_order(&owners->key_type, owners->ctx, &owners->table, owners->order));
+	for (uint32 c = 0; c < owners->n; c++)
+		owners->rank[owners->order[c]] = c;
+	for (int s = 0; s < reader->series; s++)
+		for (size_t i = 0; i < columns[s].n; i++)
+		{
+			if (i % 65536 == 0)
+				CHECK_FOR_INTERRUPTS();
+			columns[s].customer[i] = owners->rank[columns[s].customer[i]];
+		}
+}
+
 /* Put the points of a column side by side by customer, each customer's in order. */
 static void
 arrange(const Reader *reader, Column *column, uint32 customers, CrmSeries *series)
@@ -237,8 +259,8 @@ arrange(const Reader *reader, Column *column, uint32 customers, CrmSeries *serie
 /*
  * Run a query whose columns are a key, a moment (timestamptz) and request->series numbers (float8),
  * between crm_source_open and _close. Fills series[max(request->series, 1)], in owners->ctx; counts
- * the rows. With owners->n UINT32_MAX it becomes the number of customers; later calls leave out
- * points of others.
+ * the rows.  The first query of the
+ * owners tells who the customers are; later ones leave out points of others.
  */
 void
 crm_points_read(const CrmPointsRequest *request, const CrmQuery *query, CrmRowCount *rows,
@@ -258,11 +280,18 @@ crm_points_read(const CrmPointsRequest *request, const CrmQuery *query, CrmRowCo
 	reader->batch_memory = AllocSetContextCreate(memory, "crm points batch", ALLOCSET_SMALL_SIZES);
 	crm_source_run(query, NULL, false, read_row, reader);
 	flush(reader);
-	if (owners->n == UINT32_MAX)
-		owners->n = owners->customers;
+	if (owners->order == NULL)
+		number_customers(reader, reader->column);
 	for (int s = 0; s < reader->series; s++)
 		arrange(reader, &reader->column[s], owners->n, &series[s]);
 	MemoryContextDelete(memory);
+}
+
+/* Give the key of a customer; it points into the table when it is passed by reference. */
+Datum
+crm_points_key(const CrmPointOwners *owners, uint32 customer)
+{
+	return crm_key_to_datum(&owners->key_type, &owners->table, owners->order[customer]);
 }
 
 /* Give the points of a customer. */

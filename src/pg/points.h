@@ -24,14 +24,16 @@ typedef struct CrmSeries
 	CrmPoint *point;
 } CrmSeries;
 
-/* Who the points are of, in the order in which they came. */
+/* Who the points are of. Customer c is the c-th by key: so series lie in the order of the keys. */
 typedef struct CrmPointOwners
 {
 	CrmCtx *ctx; /* of all memory */
 	CrmKeyType key_type;
-	CrmTable table;   /* row c is customer c */
-	uint32 customers; /* that the table has */
-	uint32 n;         /* customers who count; UINT32_MAX: each new key is one more */
+	CrmTable table;
+	uint32 rows;   /* of the table that have a number */
+	uint32 n;      /* customers: the keys of the first query */
+	uint32 *order; /* n: the row of the table that is customer c; NULL: before the first query */
+	uint32 *rank;  /* n: which customer a row of the table is */
 } CrmPointOwners;
 
 typedef struct CrmPointsRequest
@@ -46,6 +48,7 @@ typedef struct CrmPointsRequest
 extern void crm_points_owners(CrmPointOwners *owners, CrmCtx *ctx, Oid key_type, Oid collation);
 extern void crm_points_read(const CrmPointsRequest *request, const CrmQuery *query,
 							CrmRowCount *rows, CrmSeries *series);
+extern Datum crm_points_key(const CrmPointOwners *owners, uint32 customer);
 extern CrmHistory crm_points_of(const CrmSeries *series, uint32 customer);
 
 #endif

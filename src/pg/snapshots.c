@@ -22,7 +22,7 @@ crm_snapshots_check(CrmSnapshots *snapshots, CrmStatus status)
 {
 	if (status != CRM_OK)
 		crm_memory_check(status, &snapshots->ctx, WHAT,
-						 psprintf("%u customers.", snapshots->owners.customers));
+						 psprintf("%u customers.", snapshots->owners.n));
 }
 
 /* Give memory within the budget, or raise the memory error. */
@@ -86,23 +86,21 @@ read_orders(CrmSnapshots *snapshots, CrmRun *run)
 	crm_points_read(&points, &query, &run->rows, &snapshots->orders);
 }
 
-/* List the customers with an order in the order of their keys; find the first order and how often
+/* List the customers with an order that is no refund; find the first order and how often
  * everybody comes. */
 static void
 list_customers(CrmSnapshots *snapshots)
 {
 	uint32 n = snapshots->owners.n, kept = 0;
-	uint32 *order = crm_snapshots_allocate(snapshots, snapshots->owners.table.n, sizeof(uint32));
+	uint32 *order = crm_snapshots_allocate(snapshots, n, sizeof(uint32));
 	CrmSum days = {0};
 	int64 gaps = 0;
 
-	crm_snapshots_check(snapshots, crm_key_order(&snapshots->owners.key_type, &snapshots->ctx,
-												 &snapshots->owners.table, order));
 	snapshots->first = snapshots->request.as_of;
 	snapshots->usual_gap = (double) snapshots->span / CRM_SNAPSHOT_DAY;
 	for (uint32 i = 0; i < n; i++)
 	{
-		CrmHistory history = crm_points_of(&snapshots->orders, order[i]);
+		CrmHistory history = crm_points_of(&snapshots->orders, i);
 		CrmRhythm rhythm;
 
 		if (i % 16384 == 0)
@@ -113,7 +111,7 @@ list_customers(CrmSnapshots *snapshots)
 		crm_sum_add(&days, (double) (rhythm.last - rhythm.first) / CRM_SNAPSHOT_DAY);
 		snapshots->first = Min(snapshots->first, rhythm.first);
 		snapshots->most_orders = Max(snapshots->most_orders, history.n);
-		order[kept++] = order[i];
+		order[kept++] = i;
 	}
 	if (gaps > 0)
 		snapshots->usual_gap = crm_sum_mean(days, gaps);
@@ -176,8 +174,7 @@ crm_snapshots_need(const CrmSnapshots *snapshots, int horizons, const char *what
 Datum
 crm_snapshots_key(const CrmSnapshots *snapshots, uint32 i)
 {
-	return crm_key_to_datum(&snapshots->owners.key_type, &snapshots->owners.table,
-							snapshots->in_order[i]);
+	return crm_points_key(&snapshots->owners, snapshots->in_order[i]);
 }
 
 /* Give the name of a feature. */

@@ -70,7 +70,7 @@ typedef struct CrmSnapshots
 	MemoryContext memory;
 	CrmCtx ctx;
 	CrmSnapshotsRequest request;
-	CrmPointOwners owners; /* row c of the table is customer c; some have no order */
+	CrmPointOwners owners; /* customers by their keys; some have refunds alone */
 	CrmSeries orders;
 	uint32 *in_order; /* n: the customers with an order that is no refund, by their keys */
 	uint32 n;

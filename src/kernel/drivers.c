@@ -143,3 +143,96 @@ crm_drivers_inflation(CrmCtx *ctx, const double *const *columns, size_t n, int d
 	crm_release(ctx, room.mean, q, sizeof(double));
 	return status;
 }
+
+/* What the robust errors are made of; z = d + 1 numbers an array. */
+typedef struct Sandwich
+{
+	const CrmLogisticData *data;
+	const CrmLogisticModel *model;
+	double *score;  /* of the cluster at hand: z */
+	CrmSum *square; /* of the clusters' influence on each coefficient: z */
+} Sandwich;
+
+/* Add a row's part to the score of its cluster. */
+static void
+add_score(Sandwich *at, size_t i)
+{
+	const CrmLogisticData *data = at->data;
+	const double *estimate = at->model->estimate;
+	double eta = estimate[0], tail, rest;
+
+	for (int j = 0; j < data->d; j++)
+		if (!isnan(estimate[j + 1]))
+			eta += estimate[j + 1] * data->columns[j][i];
+	tail = exp(-fabs(eta));
+	rest = data->label[i] - (eta < 0.0 ? tail / (1.0 + tail) : 1.0 / (1.0 + tail));
+	at->score[0] += rest;
+	for (int j = 0; j < data->d; j++)
+		at->score[j + 1] += rest * data->columns[j][i];
+}
+
+/* Add the influence of the cluster at hand, and begin another. */
+static void
+add_cluster(Sandwich *at)
+{
+	int z = at->data->d + 1;
+
+	for (int j = 0; j < z; j++)
+	{
+		const double *row = at->model->covariance + (size_t) j * z;
+		double influence = 0.0;
+
+		for (int k = 0; k < z; k++)
+			influence += row[k] * at->score[k];
+		crm_sum_add_square(&at->square[j], influence);
+	}
+	memset(at->score, 0, (size_t) z * sizeof(double));
+}
+
+/*
+ * Fill in the d + 1 robust errors of a model that was fitted to data without weights; the rows of a
+ * cluster stand together. NaN for a coefficient without an error, and for all with one cluster
+ * alone. Errors, after which nothing is held: CRM_LIMIT, CRM_NO_MEMORY, CRM_ABORTED.
+ */
+CrmStatus
+crm_drivers_robust(CrmCtx *ctx, const CrmLogisticData *data, const uint32_t *cluster,
+				   const CrmLogisticModel *model, double *error)
+{
+	size_t z = (size_t) data->d + 1, clusters = 0, cost = 0;
+	Sandwich at = {.data = data, .model = model};
+	CrmStatus status = CRM_OK;
+
+	at.score = crm_allocate(ctx, z, sizeof(double));
+	at.square = crm_allocate(ctx, z, sizeof(CrmSum));
+	if (at.score == NULL || at.square == NULL)
+		status = ctx->failure;
+	else
+	{
+		memset(at.score, 0, z * sizeof(double));
+		memset(at.square, 0, z * sizeof(CrmSum));
+	}
+	for (size_t i = 0; i < data->n && status == CRM_OK; i++)
+	{
+		add_score(&at, i);
+		cost += z;
+		if (i + 1 == data->n || cluster[i + 1] != cluster[i])
+		{
+			add_cluster(&at);
+			clusters++;
+			cost += z * z;
+		}
+		if (cost >= POLL_COST)
+		{
+			cost = 0;
+			if (crm_poll(ctx))
+				status = CRM_ABORTED;
+		}
+	}
+	for (size_t j = 0; j < z && status == CRM_OK; j++)
+		error[j] = isnan(model->error[j]) || clusters < 2
+					   ? NAN
+					   : sqrt(crm_sum_value(at.square[j]) * ((double) clusters / (clusters - 1.0)));
+	crm_release(ctx, at.square, z, sizeof(CrmSum));
+	crm_release(ctx, at.score, z, sizeof(double));
+	return status;
+}

@@ -71,6 +71,66 @@ test_inflation(void)
 	is_clean(&tap, "inflation");
 }
 
+/*
+ * am ~ wt + hp of mtcars, by mpmath with 40 digits from the definition: each car a cluster, and
+ * clusters of three cars in the order of the table.
+ */
+static void
+test_robust(void)
+{
+	static const int which[3] = {2, 1, 3};
+	static const double want[2][3] = {
+		{8.3748133235512831, 2.811770194363367, 0.0084543966781135073},
+		{8.8669421793100374, 2.947982726656468, 0.0076385423759203715}};
+	TapContext tap;
+	CrmCtx *ctx = tap_context(&tap);
+	double *used[3] = {column[0], column[1], column[3]}, error[4];
+	uint32_t cluster[CARS];
+	CrmLogisticData data = {.columns = used, .label = column[2], .n = CARS, .d = 2};
+	CrmLogisticParam param;
+	CrmLogisticModel model;
+
+	take_cars(column, which, 3);
+	crm_logistic_defaults(&param);
+	crm_logistic_fit(ctx, &data, &param, &model);
+	for (int by = 0; by < 2; by++)
+	{
+		for (uint32_t i = 0; i < CARS; i++)
+			cluster[i] = by ? i / 3 : i;
+		is_int(crm_drivers_robust(ctx, &data, cluster, &model, error), CRM_OK, "robust errors");
+		for (int j = 0; j < 3; j++)
+			is_close(error[j], want[by][j], 1e-7, by ? "clusters of three" : "each car alone");
+	}
+	memset(cluster, 0, sizeof cluster);
+	crm_drivers_robust(ctx, &data, cluster, &model, error);
+	ok(isnan(error[0]) && isnan(error[2]), "one cluster has no error");
+	crm_logistic_model_free(ctx, &model);
+
+	/* a constant column is dropped, and changes nothing */
+	for (int i = 0; i < CARS; i++)
+	{
+		column[3][i] = 4;
+		cluster[i] = (uint32_t) i / 3;
+	}
+	data.d = 3;
+	crm_logistic_fit(ctx, &data, &param, &model);
+	crm_drivers_robust(ctx, &data, cluster, &model, error);
+	is_close(error[1], want[1][1], 1e-7, "as without a constant column");
+	ok(isnan(error[3]), "which has no error");
+	for (size_t at = 1; at <= 2; at++)
+	{
+		TapContext other;
+
+		tap_context(&other);
+		other.fail_at = at;
+		ok(crm_drivers_robust(&other.ctx, &data, cluster, &model, error) == CRM_NO_MEMORY &&
+			   other.live == 0,
+		   "allocation %zu of robust errors", at);
+	}
+	crm_logistic_model_free(ctx, &model);
+	is_clean(&tap, "robust errors");
+}
+
 static void
 test_limits(void)
 {
@@ -113,6 +173,7 @@ main(void)
 {
 	test_importance();
 	test_inflation();
+	test_robust();
 	test_limits();
 	return tap_done();
 }

@@ -55,6 +55,13 @@ read_source(FunctionCallInfo fcinfo, int weight, CrmResponse *response, CrmRun *
 	return crm_response_read(response, run);
 }
 
+/* Raise the error that a kernel's status stands for, if it stands for one. */
+static void
+check(const CrmDesign *design, CrmStatus status, const char *what)
+{
+	crm_response_check(&design->ctx, status, what, design->matrix.n, design->d);
+}
+
 /* Tell of columns that were dropped. */
 static void
 tell_dropped(const CrmRun *run, const CrmDesign *design, const unsigned char *column)
@@ -176,9 +183,8 @@ crm_logistic_fit_1_0(PG_FUNCTION_ARGS)
 		.weights = response.weight != NULL ? design->matrix.columns[design->d + 1] : NULL,
 		.n = design->matrix.n,
 		.d = design->d};
-	crm_response_check(design, crm_logistic_arrange(&design->ctx, &data), "logistic regression");
-	crm_response_check(design, crm_logistic_fit(&design->ctx, &data, &param, &model),
-					   "logistic regression");
+	check(design, crm_logistic_arrange(&design->ctx, &data), "logistic regression");
+	check(design, crm_logistic_fit(&design->ctx, &data, &param, &model), "logistic regression");
 	tell_logistic(&run, design, &model, &param);
 	write_logistic(&result, design, &model, &run);
 	end_run(&run, design);
@@ -248,8 +254,8 @@ crm_linear_fit_1_0(PG_FUNCTION_ARGS)
 		.weights = response.weight != NULL ? design->matrix.columns[design->d + 1] : NULL,
 		.n = design->matrix.n,
 		.d = design->d};
-	crm_response_check(design, crm_linear_arrange(&design->ctx, &data), "linear regression");
-	crm_response_check(design, crm_linear_fit(&design->ctx, &data, &model), "linear regression");
+	check(design, crm_linear_arrange(&design->ctx, &data), "linear regression");
+	check(design, crm_linear_fit(&design->ctx, &data, &model), "linear regression");
 	tell_dropped(&run, design, model.column);
 	write_linear(&result, design, &model, &run);
 	end_run(&run, design);

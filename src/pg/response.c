@@ -108,14 +108,13 @@ crm_response_read(const CrmResponse *response, CrmRun *run)
 	return crm_design_read(&request, run);
 }
 
-/* Raise the error that a kernel's status stands for, if it stands for one. */
+/* Raise the error that a kernel's status stands for, if it stands for one: over n rows x d. */
 void
-crm_response_check(const CrmDesign *design, CrmStatus status, const char *what)
+crm_response_check(const CrmCtx *ctx, CrmStatus status, const char *what, size_t n, int d)
 {
 	if (status == CRM_DOMAIN)
 		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				errmsg("the source has values whose squares do not fit double precision"),
 				errhint("Divide the columns with the largest values in the source's query."));
-	crm_memory_check(status, &design->ctx, what,
-					 psprintf("%zu rows x %d features", design->matrix.n, design->d));
+	crm_memory_check(status, ctx, what, psprintf("%zu rows x %d features", n, d));
 }

@@ -24,6 +24,7 @@ typedef struct CrmResponse
 
 extern char *crm_response_name(FunctionCallInfo fcinfo, int i, const char *argument);
 extern CrmDesign *crm_response_read(const CrmResponse *response, CrmRun *run);
-extern void crm_response_check(const CrmDesign *design, CrmStatus status, const char *what);
+extern void crm_response_check(const CrmCtx *ctx, CrmStatus status, const char *what, size_t n,
+							   int d);
 
 #endif

@@ -7,7 +7,9 @@ CREATE FUNCTION crm.churn_drivers(
 	features text DEFAULT NULL,
 	label text DEFAULT NULL,
 	cuts timestamptz[] DEFAULT NULL,
-	penalty float8 DEFAULT 0
+	penalty float8 DEFAULT 0,
+	label_column text DEFAULT NULL,
+	feature_columns text[] DEFAULT NULL
 ) RETURNS TABLE (
 	"position" integer,
 	term text,
@@ -34,7 +36,7 @@ CREATE FUNCTION crm.churn_drivers(
 	status text
 )
 AS 'MODULE_PATHNAME', 'crm_churn_drivers_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 12;
-COMMENT ON FUNCTION crm.churn_drivers(text, timestamptz, interval, text, text, timestamptz[], float8) IS 'logistic regression of churn on what was known of customers at cuts in the past: a row a coefficient with error, odds ratio, importance and variance inflation';
+COMMENT ON FUNCTION crm.churn_drivers(text, timestamptz, interval, text, text, timestamptz[], float8, text, text[]) IS 'logistic regression of churn on what was known of customers at cuts in the past, or of a table''s label on its other columns: a row a coefficient with error, odds ratio, importance and variance inflation';
 
 CREATE FUNCTION crm.churn_drivers(
 	key anyelement,
@@ -44,7 +46,9 @@ CREATE FUNCTION crm.churn_drivers(
 	features text DEFAULT NULL,
 	label text DEFAULT NULL,
 	cuts timestamptz[] DEFAULT NULL,
-	penalty float8 DEFAULT 0
+	penalty float8 DEFAULT 0,
+	label_column text DEFAULT NULL,
+	feature_columns text[] DEFAULT NULL
 ) RETURNS TABLE (
 	"position" integer,
 	term text,
@@ -71,37 +75,4 @@ CREATE FUNCTION crm.churn_drivers(
 	status text
 )
 AS 'MODULE_PATHNAME', 'crm_churn_drivers_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 12;
-COMMENT ON FUNCTION crm.churn_drivers(anyelement, text, timestamptz, interval, text, text, timestamptz[], float8) IS 'logistic regression of churn on what was known of customers at cuts in the past: a row a coefficient with error, odds ratio, importance and variance inflation; the form for keys of any hashable type: key => NULL::uuid';
-
-CREATE FUNCTION crm.churn_drivers(
-	source text,
-	label_column text,
-	feature_columns text[] DEFAULT NULL,
-	penalty float8 DEFAULT 0
-) RETURNS TABLE (
-	"position" integer,
-	term text,
-	estimate float8,
-	standard_error float8,
-	z float8,
-	p_value float8,
-	odds_ratio float8,
-	odds_ratio_low float8,
-	odds_ratio_high float8,
-	standardised float8,
-	importance float8,
-	variance_inflation float8,
-	dropped text,
-	separates boolean,
-	n_rows bigint,
-	n_used bigint,
-	n_skipped bigint,
-	n_churned bigint,
-	n_cuts integer,
-	deviance float8,
-	null_deviance float8,
-	converged boolean,
-	status text
-)
-AS 'MODULE_PATHNAME', 'crm_churn_drivers_table_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 12;
-COMMENT ON FUNCTION crm.churn_drivers(text, text, text[], float8) IS 'logistic regression of churn, a column of a table, on its other columns: a row a coefficient with error, odds ratio, importance and variance inflation';
+COMMENT ON FUNCTION crm.churn_drivers(anyelement, text, timestamptz, interval, text, text, timestamptz[], float8, text, text[]) IS 'logistic regression of churn on what was known of customers at cuts in the past, or of a table''s label on its other columns: a row a coefficient with error, odds ratio, importance and variance inflation; the form for keys of any hashable type: key => NULL::uuid';

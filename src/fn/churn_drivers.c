@@ -21,6 +21,7 @@
 #define INTERCEPT "(intercept)"
 #define WHAT      "logistic regression"
 #define MOST_CUTS 12
+#define ORDERS    "a source of orders, not label_column"
 
 static const char *const column_list[] = {NULL, "constant", "collinear"};
 static const char *const state_list[] = {"fitted", "separated", "one class"};
@@ -194,67 +195,7 @@ write_rows(const CrmResult *result, const Drivers *drivers)
 	}
 }
 
-/* Close the account and free the memory. */
-static void
-end_run(CrmRun *run, const CrmCtx *ctx, MemoryContext memory)
-{
-	run->peak_memory = run->total_memory = (int64) ctx->peak;
-	crm_run_end(run);
-	MemoryContextDelete(memory);
-}
-
 /* ---- the caller's own table --------------------------------------------------------------- */
-
-enum
-{
-	TABLE_SOURCE,
-	TABLE_LABEL,
-	TABLE_FEATURES,
-	TABLE_PENALTY
-};
-
-PG_FUNCTION_INFO_V1(crm_churn_drivers_table_1_0);
-/* crm.churn_drivers(source, label_column, feature_columns, penalty): a row a coefficient; see
- * doc/churn_drivers.md */
-Datum
-crm_churn_drivers_table_1_0(PG_FUNCTION_ARGS)
-{
-	CrmResult result = crm_result_begin(fcinfo, COLUMNS);
-	CrmRun run = crm_run_begin("crm.churn_drivers");
-	CrmResponse response = {
-		.what = "label",
-		.is_binary = true,
-		.max_names = CRM_LOGISTIC_MAX_FEATURES,
-		.row_bytes = (crm_logistic_bytes(2000000, 1) - crm_logistic_bytes(1000000, 1)) / 1000000};
-	Drivers drivers = {.cuts = 0};
-	CrmDesign *design;
-
-	crm_arg_require(fcinfo, TABLE_SOURCE, "source");
-	response.source = crm_arg_text(fcinfo, TABLE_SOURCE);
-	response.name = crm_response_name(fcinfo, TABLE_LABEL, "label_column");
-	if (!PG_ARGISNULL(TABLE_FEATURES))
-		response.names =
-			crm_arg_names(fcinfo, TABLE_FEATURES, "feature_columns", &response.n_names);
-	crm_logistic_defaults(&drivers.param);
-	drivers.param.penalty = crm_arg_double(fcinfo, TABLE_PENALTY, "penalty", 0, 1e100);
-	design = crm_response_read(&response, &run);
-	crm_design_check_memory(design, WHAT);
-	drivers.ctx = &design->ctx;
-	drivers.names = (const char **) design->names;
-	drivers.rows = run.rows.read;
-	drivers.data = (CrmLogisticData){.columns = design->matrix.columns,
-									 .label = design->matrix.columns[design->d],
-									 .n = design->matrix.n,
-									 .d = design->d};
-	check(&drivers, crm_logistic_arrange(drivers.ctx, &drivers.data));
-	fit(&drivers, NULL);
-	tell(&drivers, &run);
-	write_rows(&result, &drivers);
-	end_run(&run, drivers.ctx, design->memory);
-	PG_RETURN_NULL();
-}
-
-/* ---- orders ------------------------------------------------------------------------------- */
 
 enum
 {
@@ -265,8 +206,47 @@ enum
 	ARG_LABEL,
 	ARG_CUTS,
 	ARG_PENALTY,
+	ARG_LABEL_COLUMN,
+	ARG_FEATURE_COLUMNS,
 	ARGS
 };
+
+/* Fit to the rows of a table that has a column of labels; give the memory to be dropped. */
+static MemoryContext
+fit_table(FunctionCallInfo fcinfo, int at, Drivers *drivers, CrmRun *run)
+{
+	CrmResponse response = {
+		.what = "label",
+		.is_binary = true,
+		.max_names = CRM_LOGISTIC_MAX_FEATURES,
+		.row_bytes = (crm_logistic_bytes(2000000, 1) - crm_logistic_bytes(1000000, 1)) / 1000000};
+	CrmDesign *design;
+
+	crm_arg_require(fcinfo, at + ARG_SOURCE, "source");
+	response.source = crm_arg_text(fcinfo, at + ARG_SOURCE);
+	response.name = crm_response_name(fcinfo, at + ARG_LABEL_COLUMN, "label_column");
+	crm_arg_refuse(fcinfo, at + ARG_AS_OF, "as_of", ORDERS);
+	crm_arg_refuse(fcinfo, at + ARG_FEATURES, "features", ORDERS);
+	crm_arg_refuse(fcinfo, at + ARG_LABEL, "label", ORDERS);
+	crm_arg_refuse(fcinfo, at + ARG_CUTS, "cuts", ORDERS);
+	if (!PG_ARGISNULL(at + ARG_FEATURE_COLUMNS))
+		response.names =
+			crm_arg_names(fcinfo, at + ARG_FEATURE_COLUMNS, "feature_columns", &response.n_names);
+	design = crm_response_read(&response, run);
+	crm_design_check_memory(design, WHAT);
+	drivers->ctx = &design->ctx;
+	drivers->names = (const char **) design->names;
+	drivers->rows = run->rows.read;
+	drivers->data = (CrmLogisticData){.columns = design->matrix.columns,
+									  .label = design->matrix.columns[design->d],
+									  .n = design->matrix.n,
+									  .d = design->d};
+	check(drivers, crm_logistic_arrange(drivers->ctx, &drivers->data));
+	fit(drivers, NULL);
+	return design->memory;
+}
+
+/* ---- orders ------------------------------------------------------------------------------- */
 
 /* Leave out the rows with a feature that is not known. */
 static void
@@ -294,11 +274,14 @@ keep_known(Drivers *drivers, CrmSnapshotRows *rows)
 		(CrmLogisticData){.columns = rows->columns, .label = rows->label, .n = kept, .d = rows->d};
 }
 
-/* Read the options. */
-static CrmSnapshotsRequest
-read_options(FunctionCallInfo fcinfo, int at, Drivers *drivers, CrmCuts *cuts)
+/* Fit to customers at cuts in the past; give the memory to be dropped. */
+static MemoryContext
+fit_orders(FunctionCallInfo fcinfo, int at, Drivers *drivers, CrmRun *run)
 {
-	CrmSnapshotsRequest request = {.function = "crm.churn_drivers"};
+	CrmSnapshotsRequest request = {.function = run->function};
+	CrmSnapshots *snapshots;
+	CrmSnapshotRows rows;
+	CrmCuts cuts;
 
 	if (at > 0)
 		request.key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
@@ -308,15 +291,25 @@ read_options(FunctionCallInfo fcinfo, int at, Drivers *drivers, CrmCuts *cuts)
 	request.horizon = PG_GETARG_INTERVAL_P(at + ARG_HORIZON);
 	request.features = crm_arg_text(fcinfo, at + ARG_FEATURES);
 	request.label = crm_arg_text(fcinfo, at + ARG_LABEL);
-	*cuts = crm_cuts_argument(fcinfo, at + ARG_CUTS, "cuts");
-	crm_logistic_defaults(&drivers->param);
-	drivers->param.penalty = crm_arg_double(fcinfo, at + ARG_PENALTY, "penalty", 0, 1e100);
-	return request;
+	cuts = crm_cuts_argument(fcinfo, at + ARG_CUTS, "cuts");
+	crm_arg_refuse(fcinfo, at + ARG_FEATURE_COLUMNS, "feature_columns", "label_column");
+	snapshots = crm_snapshots_read(&request, run);
+	if (PG_ARGISNULL(at + ARG_AS_OF))
+		crm_cuts_end_with_orders(snapshots);
+	crm_cuts_fit(&cuts, snapshots, MOST_CUTS, "a model of churn");
+	crm_snapshots_stack(snapshots, cuts.at, cuts.n, 1.0, 0, &rows);
+	keep_known(drivers, &rows);
+	drivers->ctx = &snapshots->ctx;
+	drivers->cuts = cuts.n;
+	drivers->names = palloc(snapshots->d * sizeof(char *));
+	for (int f = 0; f < snapshots->d; f++)
+		drivers->names[f] = crm_snapshots_name(snapshots, f);
+	fit(drivers, rows.customer);
+	return snapshots->memory;
 }
 
 PG_FUNCTION_INFO_V1(crm_churn_drivers_1_0);
-/* crm.churn_drivers([key,] source, as_of, horizon, ...): a row a coefficient; see
- * doc/churn_drivers.md */
+/* crm.churn_drivers([key,] source, ...): a row a coefficient; see doc/churn_drivers.md */
 Datum
 crm_churn_drivers_1_0(PG_FUNCTION_ARGS)
 {
@@ -324,26 +317,16 @@ crm_churn_drivers_1_0(PG_FUNCTION_ARGS)
 	CrmRun run = crm_run_begin("crm.churn_drivers");
 	int at = PG_NARGS() - ARGS;
 	Drivers drivers = {.cuts = 0};
-	CrmSnapshotsRequest request;
-	CrmSnapshots *snapshots;
-	CrmSnapshotRows rows;
-	CrmCuts cuts;
+	MemoryContext memory;
 
-	request = read_options(fcinfo, at, &drivers, &cuts);
-	snapshots = crm_snapshots_read(&request, &run);
-	if (PG_ARGISNULL(at + ARG_AS_OF))
-		crm_cuts_end_with_orders(snapshots);
-	crm_cuts_fit(&cuts, snapshots, MOST_CUTS, "a model of churn");
-	crm_snapshots_stack(snapshots, cuts.at, cuts.n, 1.0, 0, &rows);
-	keep_known(&drivers, &rows);
-	drivers.ctx = &snapshots->ctx;
-	drivers.cuts = cuts.n;
-	drivers.names = palloc(snapshots->d * sizeof(char *));
-	for (int f = 0; f < snapshots->d; f++)
-		drivers.names[f] = crm_snapshots_name(snapshots, f);
-	fit(&drivers, rows.customer);
+	crm_logistic_defaults(&drivers.param);
+	drivers.param.penalty = crm_arg_double(fcinfo, at + ARG_PENALTY, "penalty", 0, 1e100);
+	memory = PG_ARGISNULL(at + ARG_LABEL_COLUMN) ? fit_orders(fcinfo, at, &drivers, &run)
+												 : fit_table(fcinfo, at, &drivers, &run);
 	tell(&drivers, &run);
 	write_rows(&result, &drivers);
-	end_run(&run, drivers.ctx, snapshots->memory);
+	run.peak_memory = run.total_memory = (int64) drivers.ctx->peak;
+	crm_run_end(&run);
+	MemoryContextDelete(memory);
 	PG_RETURN_NULL();
 }

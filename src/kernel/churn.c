@@ -180,6 +180,101 @@ crm_churn_free(CrmCtx *ctx, CrmChurnModel *model)
 	model->mean = model->estimate = NULL;
 }
 
+/*
+ * Write a model as numbers[CRM_CHURN_PACKED(d)], all finite: horizon, base rate, then what its
+ * method has. Gives how many they are.
+ */
+int
+crm_churn_pack(const CrmChurnModel *model, double *numbers)
+{
+	int n = 0;
+
+	numbers[n++] = model->horizon;
+	numbers[n++] = model->base;
+	switch (model->method)
+	{
+		case CRM_CHURN_ALIVE:
+			numbers[n++] = model->orders.kind;
+			for (int i = 0; i < crm_clv_parameters(model->orders.kind, NULL); i++)
+				numbers[n++] = model->orders.theta[i];
+			break;
+		case CRM_CHURN_GAP:
+			numbers[n++] = model->gap.base;
+			memcpy(numbers + n, model->gap.group, sizeof model->gap.group);
+			n += CRM_CHURN_GROUPS;
+			memcpy(numbers + n, model->gap.p, sizeof model->gap.p);
+			n += CRM_CHURN_GROUPS * CRM_CHURN_BINS;
+			break;
+		case CRM_CHURN_LOGISTIC:
+			memcpy(numbers + n, model->mean, (size_t) model->d * sizeof(double));
+			n += model->d;
+			memcpy(numbers + n, model->estimate, ((size_t) model->d + 1) * sizeof(double));
+			n += model->d + 1;
+			break;
+		case CRM_CHURN_BASE:
+			break;
+	}
+	return n;
+}
+
+/* Tell whether n numbers are chances above 0 and below 1. */
+static bool
+are_chances(const double *p, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!(p[i] > 0.0 && p[i] < 1.0))
+			return false;
+	return true;
+}
+
+/*
+ * Take a model's numbers, all finite, its method and d being set; the arrays of a regression stay
+ * the caller's, in numbers. False: they are no such model.
+ */
+bool
+crm_churn_unpack(CrmChurnModel *model, double *numbers, int n)
+{
+	if (n < 2 || !(numbers[0] > 0.0) ||
+		(model->method != CRM_CHURN_ALIVE && !are_chances(numbers + 1, 1)))
+		return false;
+	model->horizon = numbers[0];
+	model->base = numbers[1];
+	numbers += 2;
+	n -= 2;
+	switch (model->method)
+	{
+		case CRM_CHURN_ALIVE:
+			if (n < 1 || !(numbers[0] >= 0.0 && numbers[0] <= CRM_CLV_FORMULA))
+				return false;
+			model->orders = (CrmClvModel){.kind = (CrmClvKind) numbers[0],
+										  .covariance = {NAN},
+										  .spend = CRM_CLV_MEAN,
+										  .mean_value = 1.0};
+			if (n != 1 + crm_clv_parameters(model->orders.kind, NULL))
+				return false;
+			for (int i = 0; i < n - 1; i++)
+			{
+				model->orders.theta[i] = numbers[i + 1];
+				if (!(numbers[i + 1] > 0.0))
+					return false;
+			}
+			return true;
+		case CRM_CHURN_GAP:
+			if (n != 1 + CRM_CHURN_GROUPS * (CRM_CHURN_BINS + 1) || !are_chances(numbers, n))
+				return false;
+			model->gap = (CrmChurnGap){.horizon = model->horizon, .base = numbers[0]};
+			memcpy(model->gap.group, numbers + 1, sizeof model->gap.group);
+			memcpy(model->gap.p, numbers + 1 + CRM_CHURN_GROUPS, sizeof model->gap.p);
+			return true;
+		case CRM_CHURN_LOGISTIC:
+			model->mean = numbers;
+			model->estimate = numbers + model->d;
+			return n == 2 * model->d + 1;
+		default:
+			return n == 0;
+	}
+}
+
 /* ---- scores ------------------------------------------------------------------------------ */
 
 /* Begin to score by a model that outlives the scorer. CRM_LIMIT and CRM_NO_MEMORY as crm_allocate.

@@ -38,6 +38,8 @@
 #define CRM_CHURN_FEW      30          /* rows that a fit needs */
 #define CRM_CHURN_FEW_EACH 5           /* of them with each label */
 #define CRM_CHURN_REASONS  3
+/* numbers that a packed model of d features has at most */
+#define CRM_CHURN_PACKED(d) (4 + CRM_CHURN_GROUPS * (CRM_CHURN_BINS + 1) + 2 * (d))
 
 typedef enum CrmChurnMethod
 {
@@ -127,6 +129,8 @@ extern void crm_churn_score(const CrmChurnScorer *scorer, const CrmChurnCustomer
 							CrmChurnScore *score);
 extern void crm_churn_end(CrmCtx *ctx, CrmChurnScorer *scorer);
 extern void crm_churn_free(CrmCtx *ctx, CrmChurnModel *model);
+extern int crm_churn_pack(const CrmChurnModel *model, double *numbers);
+extern bool crm_churn_unpack(CrmChurnModel *model, double *numbers, int n);
 extern int crm_churn_band(double p);
 extern double crm_churn_revenue(double gaps, double days, double usual_gap, double horizon,
 								double value);

@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "kernel/base/sum.h"
 #include "pg/memory.h"
 #include "pg/moment.h"
 
@@ -85,31 +86,37 @@ read_orders(CrmSnapshots *snapshots, CrmRun *run)
 	crm_points_read(&points, &query, &run->rows, &snapshots->orders);
 }
 
-/* List the customers with an order in the order of their keys; find the first order. */
+/* List the customers with an order in the order of their keys; find the first order and how often
+ * everybody comes. */
 static void
 list_customers(CrmSnapshots *snapshots)
 {
 	uint32 n = snapshots->owners.n, kept = 0;
 	uint32 *order = crm_snapshots_allocate(snapshots, snapshots->owners.table.n, sizeof(uint32));
+	CrmSum days = {0};
+	int64 gaps = 0;
 
 	crm_snapshots_check(snapshots, crm_key_order(&snapshots->owners.key_type, &snapshots->ctx,
 												 &snapshots->owners.table, order));
 	snapshots->first = snapshots->request.as_of;
+	snapshots->usual_gap = (double) snapshots->span / CRM_SNAPSHOT_DAY;
 	for (uint32 i = 0; i < n; i++)
 	{
 		CrmHistory history = crm_points_of(&snapshots->orders, order[i]);
-		size_t at = 0;
+		CrmRhythm rhythm;
 
-		if (i % 65536 == 0)
+		if (i % 16384 == 0)
 			CHECK_FOR_INTERRUPTS();
-		while (at < history.n && history.point[at].value < 0)
-			at++;
-		if (at == history.n)
+		if (!crm_snapshot_rhythm(&history, snapshots->request.as_of, &rhythm))
 			continue;
-		snapshots->first = Min(snapshots->first, history.point[at].time);
+		gaps += rhythm.visits - 1;
+		crm_sum_add(&days, (double) (rhythm.last - rhythm.first) / CRM_SNAPSHOT_DAY);
+		snapshots->first = Min(snapshots->first, rhythm.first);
 		snapshots->most_orders = Max(snapshots->most_orders, history.n);
 		order[kept++] = order[i];
 	}
+	if (gaps > 0)
+		snapshots->usual_gap = crm_sum_mean(days, gaps);
 	snapshots->in_order = order;
 	snapshots->n = kept;
 }
@@ -179,6 +186,16 @@ crm_snapshots_name(const CrmSnapshots *snapshots, int feature)
 {
 	return feature < CRM_SNAPSHOT_FEATURES ? crm_snapshot_feature_of(feature)->name
 										   : snapshots->extra[feature - CRM_SNAPSHOT_FEATURES].name;
+}
+
+/* Give the feature of a name, -1 when there is none. */
+int
+crm_snapshots_find(const CrmSnapshots *snapshots, const char *name)
+{
+	for (int f = 0; f < snapshots->d; f++)
+		if (strcmp(crm_snapshots_name(snapshots, f), name) == 0)
+			return f;
+	return -1;
 }
 
 /* Tell whether a feature is ln(1 + what its name says). */
@@ -267,6 +284,37 @@ crm_snapshots_features(const CrmSnapshots *snapshots, uint32 i, TimestampTz cut,
 	for (int f = CRM_SNAPSHOT_FEATURES; f < snapshots->d; f++)
 		features[f] = extra_feature(&snapshots->extra[f - CRM_SNAPSHOT_FEATURES],
 									snapshots->in_order[i], cut, snapshots->span);
+	return true;
+}
+
+/*
+ * Give customer i at a cut as buy-till-you-die models see customers, in days of the session's time
+ * zone: x days with orders after the first one, t_x from the first to the last, t to the cut. day
+ * has begun with the interval of a day. False: no order by the cut.
+ */
+bool
+crm_snapshots_transactions(const CrmSnapshots *snapshots, uint32 i, TimestampTz cut, CrmPeriod *day,
+						   double *x, double *t_x, double *t)
+{
+	CrmHistory history = crm_snapshots_history(snapshots, i);
+	int32 first = 0, last = 0;
+	int64 days = 0;
+
+	for (size_t k = 0; k < history.n && history.point[k].time <= cut; k++)
+		if (history.point[k].value >= 0)
+		{
+			int32 number = crm_period_number(day, history.point[k].time);
+
+			if (days == 0)
+				first = number;
+			days += days == 0 || number != last;
+			last = number;
+		}
+	if (days == 0)
+		return false;
+	*x = (double) (days - 1);
+	*t_x = (double) last - (double) first;
+	*t = (double) crm_period_number(day, cut) - (double) first;
 	return true;
 }
 

@@ -22,10 +22,12 @@
 
 #include "pg/compat.h"
 
+#include "lib/stringinfo.h"
 #include "utils/timestamp.h"
 
 #include "kernel/base/snapshot.h"
 #include "pg/lastrun.h"
+#include "pg/period.h"
 #include "pg/points.h"
 
 #define CRM_SNAPSHOT_MOST_FEATURES 1000
@@ -79,6 +81,8 @@ typedef struct CrmSnapshots
 	bool has_label;
 	CrmSeries churned;  /* with a label query */
 	size_t most_orders; /* of a customer, refunds included */
+	double usual_gap;   /* of all customers up to as_of, days: all gaps over their number; the
+						   horizon without one */
 	char *has_not;      /* tables of the CRM that are of no use, and why; NULL: none */
 } CrmSnapshots;
 
@@ -97,6 +101,7 @@ extern CrmSnapshots *crm_snapshots_read(const CrmSnapshotsRequest *request, CrmR
 extern void *crm_snapshots_allocate(CrmSnapshots *snapshots, size_t n, size_t size);
 extern void crm_snapshots_check(CrmSnapshots *snapshots, CrmStatus status);
 extern const char *crm_snapshots_name(const CrmSnapshots *snapshots, int feature);
+extern int crm_snapshots_find(const CrmSnapshots *snapshots, const char *name);
 extern bool crm_snapshots_is_log(const CrmSnapshots *snapshots, int feature);
 extern CrmHistory crm_snapshots_history(const CrmSnapshots *snapshots, uint32 i);
 extern bool crm_snapshots_is_eligible(const CrmSnapshots *snapshots, uint32 i, TimestampTz cut);
@@ -110,6 +115,15 @@ extern int crm_snapshots_past_cuts(const CrmSnapshots *snapshots, TimestampTz un
 								   TimestampTz *cuts);
 extern Datum crm_snapshots_key(const CrmSnapshots *snapshots, uint32 i);
 extern void crm_snapshots_need(const CrmSnapshots *snapshots, int horizons, const char *what);
-extern void crm_snapshots_extras(CrmSnapshots *snapshots); /* snapshots_extra.c */
+extern bool crm_snapshots_transactions(const CrmSnapshots *snapshots, uint32 i, TimestampTz cut,
+									   CrmPeriod *day, double *x, double *t_x, double *t);
+
+/* snapshots_extra.c */
+extern void crm_snapshots_extras(CrmSnapshots *snapshots);
+
+/* snapshots_words.c */
+extern void crm_snapshots_silence_words(StringInfo words, double silence, double mean_gap);
+extern void crm_snapshots_words(const CrmSnapshots *snapshots, int feature, const double *features,
+								double mean, StringInfo words);
 
 #endif

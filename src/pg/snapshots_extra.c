@@ -256,12 +256,11 @@ read_features(CrmSnapshots *snapshots)
 
 		if (number == NULL || strcmp(name, "customer_id") == 0 || strcmp(name, "observed_at") == 0)
 			continue;
-		for (int f = 0; f < snapshots->d; f++)
-			if (strcmp(crm_snapshots_name(snapshots, f), name) == 0)
-				ereport(ERROR, errcode(ERRCODE_DUPLICATE_COLUMN),
-						errmsg("features has a column \"%s\", which is the name of another feature",
-							   name),
-						errhint("Rename it in the query."));
+		if (crm_snapshots_find(snapshots, name) >= 0)
+			ereport(
+				ERROR, errcode(ERRCODE_DUPLICATE_COLUMN),
+				errmsg("features has a column \"%s\", which is the name of another feature", name),
+				errhint("Rename it in the query."));
 		extra = add_features(snapshots, 1);
 		*extra = (CrmSnapshotExtra){.name = MemoryContextStrdup(snapshots->memory, name),
 									.use = CRM_SNAPSHOT_LATEST};

@@ -73,6 +73,23 @@ crm_cuts_argument(FunctionCallInfo fcinfo, int i, const char *name)
 	return cuts;
 }
 
+/* Read argument i, one timestamptz or NULL. */
+CrmCuts
+crm_cuts_moment(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	CrmCuts cuts = {.at = NULL};
+
+	if (PG_ARGISNULL(i))
+		return cuts;
+	cuts.n = 1;
+	cuts.at = palloc(sizeof(TimestampTz));
+	cuts.at[0] = PG_GETARG_TIMESTAMPTZ(i);
+	if (TIMESTAMP_NOT_FINITE(cuts.at[0]))
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("argument \"%s\" must be finite", name));
+	return cuts;
+}
+
 /* Let what is known end with the last order, refunds left out, instead of as_of. */
 void
 crm_cuts_end_with_orders(CrmSnapshots *snapshots)

@@ -20,6 +20,7 @@ typedef struct CrmCuts
 
 extern TimestampTz crm_cuts_as_of(FunctionCallInfo fcinfo, int i);
 extern CrmCuts crm_cuts_argument(FunctionCallInfo fcinfo, int i, const char *name);
+extern CrmCuts crm_cuts_moment(FunctionCallInfo fcinfo, int i, const char *name);
 extern void crm_cuts_end_with_orders(CrmSnapshots *snapshots);
 extern void crm_cuts_fit(CrmCuts *cuts, const CrmSnapshots *snapshots, int most, const char *what);
 

@@ -412,20 +412,14 @@ put_fact(const Work *work, int fact, const CrmRhythm *rhythm, const CrmChurnScor
 			crm_snapshots_silence_words(words, rhythm->silence, rhythm->mean_gap);
 			break;
 		case CRM_CHURN_FACT_RHYTHM:
-			if (rhythm->visits > 1)
-				appendStringInfo(words, "comes every %.3g days", rhythm->mean_gap);
-			else
-				appendStringInfoString(words, "came once");
+			crm_snapshots_rhythm_words(words, rhythm);
 			break;
 		case CRM_CHURN_FACT_ALIVE:
 			appendStringInfo(words, "still active with %d %%, ", (int) rint(100 * score->p_alive));
 			crm_snapshots_silence_words(words, rhythm->silence, rhythm->mean_gap);
 			break;
 		default:
-			appendStringInfo(
-				words, "%lld orders in %.3g days", (long long) rhythm->orders,
-				fmax(rhythm->silence + (double) (rhythm->last - rhythm->first) / CRM_SNAPSHOT_DAY,
-					 0.0));
+			crm_snapshots_orders_words(words, rhythm);
 			break;
 	}
 }
@@ -563,22 +557,17 @@ crm_churn_1_0(PG_FUNCTION_ARGS)
 static const char *
 fit_message(const Work *work)
 {
-	switch (work->model.state)
-	{
-		case CRM_CHURN_FEW_ROWS:
-			return work->model.method == CRM_CHURN_ALIVE
-					   ? "too few customers came back to fit a model of orders; the rate of the "
-						 "past goes on"
-					   : "too few customers of the past to learn from; the base rate serves";
-		case CRM_CHURN_NO_CHURNER:
-			return "nobody churned at the past cuts; the base rate serves";
-		case CRM_CHURN_ALL_CHURNED:
-			return "everybody churned at the past cuts; the base rate serves";
-		case CRM_CHURN_NOT_CONVERGED:
-			return "the fit did not converge; this is the best point found";
-		default:
-			return work->choice != NULL ? work->choice : "fitted";
-	}
+	static const char *const messages[] = {
+		"fitted", "too few customers of the past to learn from; the base rate serves",
+		"nobody churned at the past cuts; the base rate serves",
+		"everybody churned at the past cuts; the base rate serves",
+		"the fit did not converge; this is the best point found"};
+
+	if (work->model.state == CRM_CHURN_OK && work->choice != NULL)
+		return work->choice;
+	if (work->model.state == CRM_CHURN_FEW_ROWS && work->model.method == CRM_CHURN_ALIVE)
+		return "too few customers came back to fit a model of orders; the rate of the past goes on";
+	return messages[work->model.state];
 }
 
 PG_FUNCTION_INFO_V1(crm_churn_fit_1_0);

@@ -123,6 +123,8 @@ extern void crm_snapshots_extras(CrmSnapshots *snapshots);
 
 /* snapshots_words.c */
 extern void crm_snapshots_silence_words(StringInfo words, double silence, double mean_gap);
+extern void crm_snapshots_rhythm_words(StringInfo words, const CrmRhythm *rhythm);
+extern void crm_snapshots_orders_words(StringInfo words, const CrmRhythm *rhythm);
 extern void crm_snapshots_words(const CrmSnapshots *snapshots, int feature, const double *features,
 								double mean, StringInfo words);
 

@@ -35,6 +35,26 @@ crm_snapshots_silence_words(StringInfo words, double silence, double mean_gap)
 		appendStringInfoString(words, ", came once");
 }
 
+/* Append how often a customer comes. */
+void
+crm_snapshots_rhythm_words(StringInfo words, const CrmRhythm *rhythm)
+{
+	if (rhythm->visits > 1)
+		put_days(words, "comes every ", rhythm->mean_gap);
+	else
+		appendStringInfoString(words, "came once");
+}
+
+/* Append how many orders a customer has had in how many days. */
+void
+crm_snapshots_orders_words(StringInfo words, const CrmRhythm *rhythm)
+{
+	put_number(words, (double) rhythm->orders);
+	appendStringInfoString(words, rhythm->orders == 1 ? " order" : " orders");
+	put_days(words, " in ",
+			 rhythm->silence + ((double) rhythm->last - (double) rhythm->first) / CRM_SNAPSHOT_DAY);
+}
+
 /* Append a count and what it counts, and the usual count of others. */
 static void
 put_count(StringInfo words, double count, const char *what, double days, double usual)

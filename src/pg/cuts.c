@@ -6,6 +6,8 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "pg/args.h"
 #include "pg/moment.h"
@@ -90,11 +92,14 @@ crm_cuts_moment(FunctionCallInfo fcinfo, int i, const char *name)
 	return cuts;
 }
 
-/* Let what is known end with the last order, refunds left out, instead of as_of. */
+/*
+ * Let what is known end with the last order, refunds left out, instead of as_of; the horizon is then
+ * as long as it is up to there.
+ */
 void
 crm_cuts_end_with_orders(CrmSnapshots *snapshots)
 {
-	TimestampTz last = snapshots->first;
+	TimestampTz last = snapshots->first, start;
 
 	for (uint32 i = 0; i < snapshots->n; i++)
 	{
@@ -109,6 +114,11 @@ crm_cuts_end_with_orders(CrmSnapshots *snapshots)
 			last = Max(last, history.point[k - 1].time);
 	}
 	snapshots->request.as_of = last;
+	start = DatumGetTimestampTz(
+		DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(last),
+							IntervalPGetDatum(snapshots->request.horizon)));
+	if (!TIMESTAMP_NOT_FINITE(start) && start < last)
+		snapshots->span = last - start;
 }
 
 /* Raise the error for a cut whose horizon has not ended. */

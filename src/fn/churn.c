@@ -52,10 +52,9 @@ typedef struct Work
 	CrmPeriod day;
 } Work;
 
-/* Where customers at a cut go. */
 typedef struct Scored
 {
-	double *p, *label;
+	double *p, *label; /* of customers at a cut, n */
 	size_t n;
 } Scored;
 
@@ -272,9 +271,8 @@ choose_method(Work *work)
 
 	if (crm_snapshots_past_cuts(snapshots, work->request.as_of, 2, cuts) < 2)
 	{
-		work->choice = psprintf("chose gap; to compare methods by a backtest needs %.6g days of "
-								"orders up to as_of",
-								3 * work->horizon);
+		work->choice =
+			psprintf("chose gap; to compare methods needs %.6g days of orders", 3 * work->horizon);
 		return chosen;
 	}
 	scored.p = crm_snapshots_allocate(snapshots, snapshots->n, sizeof(double));
@@ -397,14 +395,12 @@ typedef struct Writer
 {
 	CrmResult result;
 	Datum band[3], method, status, churned;
-	MemoryContext row_memory;
 	StringInfoData words;
 } Writer;
 
 /* Append the words of a fact that is no feature. */
 static void
-put_fact(const Work *work, int fact, const CrmRhythm *rhythm, const CrmChurnScore *score,
-		 StringInfo words)
+put_fact(int fact, const CrmRhythm *rhythm, const CrmChurnScore *score, StringInfo words)
 {
 	switch (fact)
 	{
@@ -420,7 +416,6 @@ put_fact(const Work *work, int fact, const CrmRhythm *rhythm, const CrmChurnScor
 			break;
 		default:
 			crm_snapshots_orders_words(words, rhythm);
-			break;
 	}
 }
 
@@ -442,7 +437,7 @@ make_reasons(Work *work, Writer *writer, const CrmRhythm *rhythm, const CrmChurn
 		if (feature >= 0 && work->is_stored)
 			feature = work->map[feature];
 		if (feature < 0)
-			put_fact(work, feature, rhythm, score, &writer->words);
+			put_fact(feature, rhythm, score, &writer->words);
 		else
 			crm_snapshots_words(work->snapshots, feature, work->features,
 								work->model.mean[reason->index], &writer->words);
@@ -488,7 +483,7 @@ static void
 put_customers(Work *work, Writer *writer)
 {
 	CrmSnapshots *snapshots = work->snapshots;
-	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext caller = CurrentMemoryContext, rows;
 	CrmChurnScorer scorer;
 
 	for (int b = 0; b < lengthof(band_words); b++)
@@ -497,18 +492,18 @@ put_customers(Work *work, Writer *writer)
 	writer->status = CStringGetTextDatum(state_words[work->model.state]);
 	writer->churned = CStringGetTextDatum("churned");
 	initStringInfo(&writer->words);
-	writer->row_memory = AllocSetContextCreate(caller, "crm churn row", ALLOCSET_SMALL_SIZES);
+	rows = AllocSetContextCreate(caller, "crm churn row", ALLOCSET_SMALL_SIZES);
 	crm_snapshots_check(snapshots, crm_churn_begin(&snapshots->ctx, &work->model, &scorer));
-	MemoryContextSwitchTo(writer->row_memory);
+	MemoryContextSwitchTo(rows);
 	for (uint32 i = 0; i < snapshots->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		put_customer(work, &scorer, writer, i);
 		if (i % 64 == 63)
-			MemoryContextReset(writer->row_memory);
+			MemoryContextReset(rows);
 	}
 	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(writer->row_memory);
+	MemoryContextDelete(rows);
 	crm_churn_end(&snapshots->ctx, &scorer);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "kernel/churn.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -200,8 +201,6 @@ crm_churn_pack(const CrmChurnModel *model, double *numbers)
 			break;
 		case CRM_CHURN_GAP:
 			numbers[n++] = model->gap.base;
-			memcpy(numbers + n, model->gap.group, sizeof model->gap.group);
-			n += CRM_CHURN_GROUPS;
 			memcpy(numbers + n, model->gap.p, sizeof model->gap.p);
 			n += CRM_CHURN_GROUPS * CRM_CHURN_BINS;
 			break;
@@ -260,11 +259,10 @@ crm_churn_unpack(CrmChurnModel *model, double *numbers, int n)
 			}
 			return true;
 		case CRM_CHURN_GAP:
-			if (n != 1 + CRM_CHURN_GROUPS * (CRM_CHURN_BINS + 1) || !are_chances(numbers, n))
+			if (n != 1 + CRM_CHURN_GROUPS * CRM_CHURN_BINS || !are_chances(numbers, n))
 				return false;
 			model->gap = (CrmChurnGap){.horizon = model->horizon, .base = numbers[0]};
-			memcpy(model->gap.group, numbers + 1, sizeof model->gap.group);
-			memcpy(model->gap.p, numbers + 1 + CRM_CHURN_GROUPS, sizeof model->gap.p);
+			memcpy(model->gap.p, numbers + 1, sizeof model->gap.p);
 			return true;
 		case CRM_CHURN_LOGISTIC:
 			model->mean = numbers;
@@ -382,12 +380,14 @@ crm_churn_band(double p)
 
 /*
  * Give what a customer is expected to spend in a horizon while they come as they did: so many gaps
- * in so many days, a mean amount; usual_gap is everybody's, in days, above zero.
+ * in so many days, a mean amount; usual_gap is everybody's, in days, above zero. Never more than DBL_MAX.
  */
 double
 crm_churn_revenue(double gaps, double days, double usual_gap, double horizon, double value)
 {
-	return (gaps + 1.0) / (days + usual_gap) * horizon * value;
+	double revenue = (gaps + 1.0) / (days + usual_gap) * horizon * fmin(value, DBL_MAX);
+
+	return fmin(revenue, DBL_MAX);
 }
 
 /* Give the mean of -ln of what was predicted for what came true; NaN without a row. */

@@ -39,7 +39,7 @@
 #define CRM_CHURN_FEW_EACH 5           /* of them with each label */
 #define CRM_CHURN_REASONS  3
 /* numbers that a packed model of d features has at most */
-#define CRM_CHURN_PACKED(d) (4 + CRM_CHURN_GROUPS * (CRM_CHURN_BINS + 1) + 2 * (d))
+#define CRM_CHURN_PACKED(d) (4 + CRM_CLV_PARAMETERS + CRM_CHURN_GROUPS * CRM_CHURN_BINS + 2 * (d))
 
 typedef enum CrmChurnMethod
 {

@@ -94,18 +94,18 @@ crm_churn_gap_finish(CrmChurnGap *gap)
 	gap->base = ((double) gap->churned + 0.5) / ((double) gap->rows + 1.0);
 	for (int g = 0; g < CRM_CHURN_GROUPS; g++)
 	{
-		double weight[CRM_CHURN_BINS], count = 0.0, yes = 0.0;
+		double weight[CRM_CHURN_BINS], count = 0.0, yes = 0.0, own;
 
 		for (int b = 0; b < CRM_CHURN_BINS; b++)
 		{
 			count += gap->count[g][b];
 			yes += gap->yes[g][b];
 		}
-		gap->group[g] = (yes + GROUP * gap->base) / (count + GROUP);
+		own = (yes + GROUP * gap->base) / (count + GROUP);
 		for (int b = 0; b < CRM_CHURN_BINS; b++)
 		{
 			weight[b] = gap->count[g][b] + BIN;
-			gap->p[g][b] = (gap->yes[g][b] + BIN * gap->group[g]) / weight[b];
+			gap->p[g][b] = (gap->yes[g][b] + BIN * own) / weight[b];
 		}
 		make_rise(gap->p[g], weight, CRM_CHURN_BINS);
 	}
@@ -134,6 +134,6 @@ crm_churn_gap_score(const CrmChurnGap *gap, double silence, double mean_gap,
 		score->p = p[low];
 	else
 		score->p = p[low] + share * (p[low + 1] - p[low]);
-	score->rhythm = logit(gap->group[group]) - logit(gap->base);
-	score->silence = logit(score->p) - logit(gap->group[group]);
+	score->rhythm = logit(p[0]) - logit(gap->base);
+	score->silence = logit(score->p) - logit(p[0]);
 }

@@ -34,16 +34,15 @@ typedef struct CrmChurnGap
 	uint32_t count[CRM_CHURN_GROUPS][CRM_CHURN_BINS];
 	uint32_t yes[CRM_CHURN_GROUPS][CRM_CHURN_BINS];
 	double p[CRM_CHURN_GROUPS][CRM_CHURN_BINS];
-	double group[CRM_CHURN_GROUPS]; /* p_v */
-	double base;                    /* p_0 */
+	double base; /* p_0 */
 } CrmChurnGap;
 
 /* What a table tells of one customer. */
 typedef struct CrmChurnGapScore
 {
 	double p;
-	double rhythm;  /* logit p_v - logit p_0: what the customer's rhythm does */
-	double silence; /* logit p - logit p_v: what the silence does */
+	double rhythm;  /* logit p(no silence) - logit p_0: what the customer's rhythm does */
+	double silence; /* logit p - logit p(no silence), not below 0: what the silence does */
 } CrmChurnGapScore;
 
 extern void crm_churn_gap_begin(CrmChurnGap *gap, double horizon);

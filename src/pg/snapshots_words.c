@@ -55,14 +55,16 @@ crm_snapshots_orders_words(StringInfo words, const CrmRhythm *rhythm)
 			 rhythm->silence + ((double) rhythm->last - (double) rhythm->first) / CRM_SNAPSHOT_DAY);
 }
 
-/* Append a count and what it counts, and the usual count of others. */
+/* Append a count: what it counts, in how many days unless that is 0, how many, and how many are
+ * usual. */
 static void
-put_count(StringInfo words, double count, const char *what, double days, double usual)
+put_count(StringInfo words, const char *what, double days, double count, double usual)
 {
-	put_number(words, count);
-	appendStringInfo(words, " %s", what);
+	appendStringInfoString(words, what);
 	if (days > 0)
 		put_days(words, " in the last ", days);
+	appendStringInfoString(words, ": ");
+	put_number(words, count);
 	appendStringInfoString(words, ", usual ");
 	put_number(words, usual);
 }
@@ -80,15 +82,14 @@ put_order_feature(const CrmSnapshots *snapshots, int feature, double value, doub
 			crm_snapshots_silence_words(words, value, expm1(features[CRM_SNAPSHOT_MEAN_GAP]));
 			break;
 		case CRM_SNAPSHOT_ORDERS:
-			put_count(words, value, "orders so far", 0, usual);
+			put_count(words, "orders so far", 0, value, usual);
 			break;
 		case CRM_SNAPSHOT_RECENT:
-			put_count(words, value, "orders", days, usual);
+			put_count(words, "orders", days, value, usual);
 			break;
 		case CRM_SNAPSHOT_EARLIER:
-			put_number(words, value);
-			put_days(words, " orders in the ", days);
-			put_days(words, " before the last ", days);
+			put_days(words, "orders in the ", days);
+			put_count(words, " before", days, value, usual);
 			break;
 		case CRM_SNAPSHOT_TENURE:
 			put_days(words, "first order ", value);
@@ -99,7 +100,7 @@ put_order_feature(const CrmSnapshots *snapshots, int feature, double value, doub
 			break;
 		case CRM_SNAPSHOT_MEAN_GAP:
 			put_days(words, "usual gap ", value);
-			put_days(words, ", of others ", usual);
+			put_days(words, ", of all customers ", snapshots->usual_gap);
 			break;
 		case CRM_SNAPSHOT_GAP_SPREAD:
 			put_days(words, "gaps vary by ", value * expm1(features[CRM_SNAPSHOT_MEAN_GAP]));
@@ -111,7 +112,7 @@ put_order_feature(const CrmSnapshots *snapshots, int feature, double value, doub
 			appendStringInfoString(words, " times the usual gap");
 			break;
 		case CRM_SNAPSHOT_MEAN_VALUE:
-			put_count(words, value, "an order on average", 0, usual);
+			put_count(words, "mean order", 0, value, usual);
 			break;
 		default:
 			appendStringInfo(words, "later orders %s%d %% than earlier ones",
@@ -151,12 +152,9 @@ crm_snapshots_words(const CrmSnapshots *snapshots, int feature, const double *fe
 			bool is_recent =
 				snapshots->extra[feature - CRM_SNAPSHOT_FEATURES].use == CRM_SNAPSHOT_COUNT_RECENT;
 
-			put_count(words, value, table_words[i][1],
-					  is_recent ? (double) snapshots->span / CRM_SNAPSHOT_DAY : 0, usual);
+			put_count(words, table_words[i][1],
+					  is_recent ? (double) snapshots->span / CRM_SNAPSHOT_DAY : 0, value, usual);
 			return;
 		}
-	appendStringInfo(words, "%s ", name);
-	put_number(words, value);
-	appendStringInfoString(words, ", usual ");
-	put_number(words, usual);
+	put_count(words, name, 0, value, usual);
 }

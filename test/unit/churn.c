@@ -260,6 +260,7 @@ main(void)
 			"4 gaps in 80 days, 20 usual: a rate of 1 in 20");
 	is_near(crm_churn_revenue(0.0, 0.0, 45.0, 90.0, 10.0), 20.0, 1e-13,
 			"who came once has the usual rate");
+	ok(crm_churn_revenue(9.0, 1e-9, 1e-9, 1e9, INFINITY) < INFINITY, "money has an end");
 	is_near(crm_churn_log_loss(p, y, 2), -(log(0.9) + log(0.8)) / 2.0, 1e-15, "log-loss");
 	is_near(crm_churn_log_loss(p + 2, y + 2, 1), 52.0 * log(2.0), 1e-13,
 			"a certain error is not infinite");

@@ -162,6 +162,12 @@ test_scores(void)
 	ok(fabs(predicted / actual - 1.0) < 0.01, "as many as have churned: %g of %g", predicted,
 	   actual);
 	ok(worst < 0.03, "planted chances are found: %g off on average", worst);
+	for (double s = 0.0; s < 1000.0; s += 1.3)
+	{
+		crm_churn_gap_score(&gap, s, 20.0, &score);
+		rises &= score.silence >= 0.0;
+	}
+	ok(rises, "silence never speaks against churn");
 	crm_churn_gap_score(&gap, 40.0, 20.0, &score);
 	is_near(log(gap.base / (1.0 - gap.base)) + score.rhythm + score.silence,
 			log(score.p / (1.0 - score.p)), 1e-12, "rhythm and silence add up");

@@ -107,9 +107,10 @@ static CrmChurnModel
 score(Trial *trial, int method, TimestampTz cut)
 {
 	CrmChurnModel model;
+	CrmChurnChoice choice;
 
 	if (method == CRM_CHURN_AUTO)
-		method = crm_churn_past_choose(&trial->past, cut);
+		method = crm_churn_past_choose(&trial->past, cut, &choice);
 	(void) crm_churn_past_fit(&trial->past, (CrmChurnMethod) method, cut, &model);
 	crm_churn_past_score(&trial->past, &model, cut, &trial->scored);
 	crm_churn_free(&trial->snapshots->ctx, &model);
@@ -213,8 +214,13 @@ crm_churn_backtest_1_0(PG_FUNCTION_ARGS)
 	read_options(fcinfo, at, "crm.churn_backtest", &trial);
 	trial.cuts = crm_cuts_argument(fcinfo, at + ARG_CUTS, "cuts");
 	list = read_methods(fcinfo, at + ARG_METHODS, &trial, &n);
+	trial.request.without_features = true;
 	for (int k = 0; k < n; k++)
+	{
 		has_base |= list[k] == CRM_CHURN_BASE;
+		if (list[k] == CRM_CHURN_LOGISTIC || list[k] == CRM_CHURN_AUTO)
+			trial.request.without_features = false;
+	}
 	read_source(&trial, !PG_ARGISNULL(at + ARG_AS_OF), MOST_CUTS);
 	for (int c = 0; c < trial.cuts.n && trial.snapshots->n > 0; c++)
 	{
@@ -280,6 +286,7 @@ crm_churn_gains_1_0(PG_FUNCTION_ARGS)
 	trial.cuts = crm_cuts_moment(fcinfo, at + ARG_CUTS, "cut");
 	method = crm_arg_word(fcinfo, at + ARG_METHODS, &methods);
 	check_method(&trial, method);
+	trial.request.without_features = method != CRM_CHURN_LOGISTIC && method != CRM_CHURN_AUTO;
 	read_source(&trial, !PG_ARGISNULL(at + ARG_AS_OF), 1);
 	if (trial.cuts.n > 0 && trial.snapshots->n > 0)
 	{

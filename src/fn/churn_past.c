@@ -134,6 +134,30 @@ crm_churn_past_fit(CrmChurnPast *past, CrmChurnMethod method, TimestampTz until,
 	return n;
 }
 
+/*
+ * Find what a method needs of customer i at a cut, whose rhythm is known; false: not eligible then.
+ * The features are those of past until the next customer.
+ */
+bool
+crm_churn_past_customer(CrmChurnPast *past, CrmChurnMethod method, uint32 i, TimestampTz cut,
+						const CrmRhythm *rhythm, CrmChurnCustomer *customer)
+{
+	const CrmSnapshots *snapshots = past->snapshots;
+
+	if (snapshots->has_label && !crm_snapshots_is_eligible(snapshots, i, cut))
+		return false;
+	*customer = (CrmChurnCustomer){.silence = rhythm->silence,
+								   .mean_gap = rhythm->mean_gap,
+								   .features = past->features,
+								   .orders = {.mean = NAN, .mean_each = 1.0}};
+	if (method == CRM_CHURN_ALIVE)
+		(void) crm_snapshots_transactions(snapshots, i, cut, &past->day, &customer->orders.x,
+										  &customer->orders.t_x, &customer->orders.t);
+	if (method == CRM_CHURN_LOGISTIC)
+		(void) crm_snapshots_features(snapshots, i, cut, past->features);
+	return true;
+}
+
 /* Score the customers who are eligible at a cut, beside what came true. */
 void
 crm_churn_past_score(CrmChurnPast *past, const CrmChurnModel *model, TimestampTz cut,
@@ -147,22 +171,14 @@ crm_churn_past_score(CrmChurnPast *past, const CrmChurnModel *model, TimestampTz
 	for (uint32 i = 0; i < snapshots->n; i++)
 	{
 		CrmHistory history = crm_snapshots_history(snapshots, i);
-		CrmChurnCustomer customer = {.features = past->features,
-									 .orders = {.mean = NAN, .mean_each = 1.0}};
+		CrmChurnCustomer customer;
 		CrmRhythm rhythm;
 		CrmChurnScore score;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!crm_snapshot_rhythm(&history, cut, &rhythm) ||
-			(snapshots->has_label && !crm_snapshots_is_eligible(snapshots, i, cut)))
+			!crm_churn_past_customer(past, model->method, i, cut, &rhythm, &customer))
 			continue;
-		customer.silence = rhythm.silence;
-		customer.mean_gap = rhythm.mean_gap;
-		if (model->method == CRM_CHURN_ALIVE)
-			(void) crm_snapshots_transactions(snapshots, i, cut, &past->day, &customer.orders.x,
-											  &customer.orders.t_x, &customer.orders.t);
-		if (model->method == CRM_CHURN_LOGISTIC)
-			(void) crm_snapshots_features(snapshots, i, cut, past->features);
 		crm_churn_score(&scorer, &customer, &score);
 		scored->p[scored->n] = score.p;
 		scored->label[scored->n++] = crm_snapshots_label(snapshots, i, cut);
@@ -175,30 +191,32 @@ crm_churn_past_score(CrmChurnPast *past, const CrmChurnModel *model, TimestampTz
  * each fitted to what was known at that cut; the silence where the history is too short for that.
  */
 CrmChurnMethod
-crm_churn_past_choose(CrmChurnPast *past, TimestampTz until)
+crm_churn_past_choose(CrmChurnPast *past, TimestampTz until, CrmChurnChoice *choice)
 {
 	CrmChurnMethod chosen = CRM_CHURN_GAP;
 	CrmChurnScored scored;
 	double best = INFINITY;
 	TimestampTz cuts[2];
 
+	*choice = (CrmChurnChoice){.n = 0};
 	if (crm_snapshots_past_cuts(past->snapshots, until, 2, cuts) < 2)
 		return chosen;
 	crm_churn_past_room(past, &scored);
 	for (int m = 0; m < CRM_CHURN_METHODS; m++)
 	{
 		CrmChurnModel model;
-		double loss;
 
+		choice->loss[m] = NAN;
 		if (m == CRM_CHURN_ALIVE && past->snapshots->has_label)
 			continue;
 		(void) crm_churn_past_fit(past, (CrmChurnMethod) m, cuts[0], &model);
 		crm_churn_past_score(past, &model, cuts[0], &scored);
 		crm_churn_free(&past->snapshots->ctx, &model);
-		loss = crm_churn_log_loss(scored.p, scored.label, scored.n);
-		if (loss < best)
+		choice->n = scored.n;
+		choice->loss[m] = crm_churn_log_loss(scored.p, scored.label, scored.n);
+		if (choice->loss[m] < best)
 		{
-			best = loss;
+			best = choice->loss[m];
 			chosen = (CrmChurnMethod) m;
 		}
 	}

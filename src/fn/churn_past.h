@@ -1,7 +1,7 @@
 /*
- * churn_past.h: the methods of churn fitted to what was known at a moment, and the customers of that
- * moment scored by them: what crm.churn says as of then, and what its backtest holds against what
- * came true.
+ * churn_past.h: the methods of churn fitted to what was known at a moment, and the customers of
+ * that moment scored by them: what crm.churn says as of then, and what its backtest holds against
+ * what came true.
  */
 #ifndef CRM_FN_CHURN_PAST_H
 #define CRM_FN_CHURN_PAST_H
@@ -31,6 +31,13 @@ typedef struct CrmChurnScored
 	size_t n;
 } CrmChurnScored;
 
+/* How the methods did where one was chosen. */
+typedef struct CrmChurnChoice
+{
+	size_t n;                       /* customers who were looked at; 0: the history is too short */
+	double loss[CRM_CHURN_METHODS]; /* log-loss; NaN of a method that does not apply */
+} CrmChurnChoice;
+
 extern void crm_churn_past_begin(CrmChurnPast *past, CrmSnapshots *snapshots, uint64 seed);
 extern void crm_churn_past_room(CrmChurnPast *past, CrmChurnScored *scored);
 extern void crm_churn_past_release(CrmChurnPast *past, CrmChurnScored *scored);
@@ -38,6 +45,10 @@ extern int crm_churn_past_fit(CrmChurnPast *past, CrmChurnMethod method, Timesta
 							  CrmChurnModel *model);
 extern void crm_churn_past_score(CrmChurnPast *past, const CrmChurnModel *model, TimestampTz cut,
 								 CrmChurnScored *scored);
-extern CrmChurnMethod crm_churn_past_choose(CrmChurnPast *past, TimestampTz until);
+extern bool crm_churn_past_customer(CrmChurnPast *past, CrmChurnMethod method, uint32 i,
+									TimestampTz cut, const CrmRhythm *rhythm,
+									CrmChurnCustomer *customer);
+extern CrmChurnMethod crm_churn_past_choose(CrmChurnPast *past, TimestampTz until,
+											CrmChurnChoice *choice);
 
 #endif

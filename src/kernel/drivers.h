@@ -2,11 +2,11 @@
  * drivers.h: which columns drive a fitted model: how much each weighs, and how far that is known
  * when the columns go together.
  *
- *     importance_j = |g_j| / sum_k |g_k|          g_j = b_j s_j, the coefficient a standard deviation
- *     inflation_j  = 1 / (1 - R_j^2)              R_j^2 of column j on the others and an intercept
+ *     importance_j = |g_j| / sum_k |g_k|    g_j = b_j s_j, the coefficient a standard deviation
+ *     inflation_j  = 1 / (1 - R_j^2)        R_j^2 of column j on the others and an intercept
  *
- * The second is the variance inflation factor [Marquardt 1970, doi 10.2307/1267205]: by how much the
- * variance of a coefficient exceeds that of the same column orthogonal to the others. It is the
+ * The second is the variance inflation factor [Marquardt 1970, doi 10.2307/1267205]: by how much
+ * the variance of a coefficient exceeds that of the same column orthogonal to the others. It is the
  * diagonal of the inverse of the columns' correlations, here from Householder's QR of the columns
  * around their means (base/dense.h), so that a factor of 1e12 still has digits.
  *

@@ -3,7 +3,8 @@
  * the others, whether they are right as numbers, and what is gained by acting on the highest.
  *
  *     AUC        P(p of a yes > p of a no) + P(equal) / 2, over all pairs, by sorting; Mann and
- *                Whitney's U over n1 n0 [Hanley and McNeil 1982, doi 10.1148/radiology.143.1.7063747]
+ *                Whitney's U over n1 n0 [Hanley and McNeil 1982,
+ *                doi 10.1148/radiology.143.1.7063747]
  *     its error  sqrt(S10 / n1 + S01 / n0), S the sample variances of the share of noes below each
  *                yes and of yeses above each no [DeLong, DeLong and Clarke-Pearson 1988,
  *                doi 10.2307/2531595; by ranks as Sun and Xu 2014, doi 10.1109/LSP.2014.2337313]
@@ -12,9 +13,9 @@
  *     Brier      mean (p - y)^2 [Brier 1950, doi 10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2]
  *     calibration  logit P(y = 1) = intercept + slope logit p, by maximum likelihood, p kept within
  *                the same bounds [Cox 1958, doi 10.1093/biomet/45.3-4.562]: 0 and 1 are right, a
- *                slope below 1 tells of predictions that are too extreme. Where all p are equal, the
- *                intercept with the slope held at 1
- *     precision at t  share of yeses among those with p >= t; recall: share of the yeses with p >= t
+ *                slope below 1 tells of predictions that are too extreme. Where all p are equal,
+ *                the intercept with the slope held at 1
+ *     precision at t  share of yeses among those with p >= t; recall: of the yeses, those there
  *     gains      the rows by falling p in groups g = 1 to G, each from rank ceil((g - 1) n / G) to
  *                before ceil(g n / G); lift: share of yeses in a group over that in all. Rows with
  *                equal p that straddle an edge are in by the share of them that fits, so that a

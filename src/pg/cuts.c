@@ -93,8 +93,8 @@ crm_cuts_moment(FunctionCallInfo fcinfo, int i, const char *name)
 }
 
 /*
- * Let what is known end with the last order, refunds left out, instead of as_of; the horizon is then
- * as long as it is up to there.
+ * Let what is known end with the last order, refunds left out, instead of as_of; the horizon is
+ * then as long as it is up to there.
  */
 void
 crm_cuts_end_with_orders(CrmSnapshots *snapshots)
@@ -114,9 +114,9 @@ crm_cuts_end_with_orders(CrmSnapshots *snapshots)
 			last = Max(last, history.point[k - 1].time);
 	}
 	snapshots->request.as_of = last;
-	start = DatumGetTimestampTz(
-		DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(last),
-							IntervalPGetDatum(snapshots->request.horizon)));
+	start =
+		DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval, TimestampTzGetDatum(last),
+												IntervalPGetDatum(snapshots->request.horizon)));
 	if (!TIMESTAMP_NOT_FINITE(start) && start < last)
 		snapshots->span = last - start;
 }

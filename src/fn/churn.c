@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "fn/churn_past.h"
 #include "kernel/churn.h"
 #include "pg/args.h"
 #include "pg/model.h"
@@ -18,8 +19,6 @@
 #include "pg/snapshots.h"
 
 #define MODEL_VERSION 1
-#define MOST_CUTS     4      /* of the past, that a fit learns from */
-#define MOST_ROWS     200000 /* of customers at cuts, about, that the regression learns from */
 #define AUTO          CRM_CHURN_METHODS
 
 static const char *const method_words[] = {"alive", "gap", "logistic", "auto"};
@@ -39,24 +38,16 @@ typedef struct Work
 	CrmSnapshots *snapshots;
 	int method; /* wanted, or AUTO */
 	uint64 seed;
-	double horizon; /* days */
+	CrmChurnPast past;
 	CrmChurnModel model;
-	int cuts;         /* of the past that the model has learnt from */
-	char *choice;     /* what auto found; NULL: nothing to choose */
-	bool is_stored;   /* the model; what follows is its */
-	char **names;     /* of its features */
-	int *map;         /* where they stand among those of the snapshots; -1: nowhere */
-	double *features; /* d of the snapshots */
-	double *mapped;   /* d of a stored model */
-	double *room;     /* for the gaps of a customer */
-	CrmPeriod day;
+	int cuts;       /* of the past that the model has learnt from */
+	char *choice;   /* what auto found; NULL: nothing to choose */
+	bool is_stored; /* the model; what follows is its */
+	char **names;   /* of its features */
+	int *map;       /* where they stand among those of the snapshots; -1: nowhere */
+	double *mapped; /* d of a stored model */
+	double *room;   /* for the gaps of a customer */
 } Work;
-
-typedef struct Scored
-{
-	double *p, *label; /* of customers at a cut, n */
-	size_t n;
-} Scored;
 
 /* ---- options and reading ----------------------------------------------------------------- */
 
@@ -108,198 +99,55 @@ read_options(FunctionCallInfo fcinfo, int at, int seed, const char *function, Wo
 static void
 read_snapshots(Work *work)
 {
-	const Interval day = {.day = 1};
 	CrmSnapshots *snapshots;
 
 	work->request.without_features =
 		work->is_stored ? work->model.method != CRM_CHURN_LOGISTIC
 						: work->method == CRM_CHURN_GAP || work->method == CRM_CHURN_ALIVE;
 	work->snapshots = snapshots = crm_snapshots_read(&work->request, &work->run);
-	work->horizon = (double) snapshots->span / CRM_SNAPSHOT_DAY;
-	work->features = crm_snapshots_allocate(snapshots, snapshots->d, sizeof(double));
+	crm_churn_past_begin(&work->past, snapshots, work->seed);
 	work->room = crm_snapshots_allocate(snapshots, snapshots->most_orders, sizeof(double));
-	crm_period_begin(&work->day, &day, session_timezone);
 }
 
 /* ---- fits and scores --------------------------------------------------------------------- */
 
-/* Fit the model of orders to customers at a cut. */
-static void
-fit_alive(Work *work, TimestampTz cut, CrmChurnModel *model)
-{
-	CrmSnapshots *snapshots = work->snapshots;
-	CrmCtx *ctx = &snapshots->ctx;
-	double *column[3];
-	CrmBtydData data;
-	size_t n = 0;
-
-	for (int c = 0; c < 3; c++)
-		column[c] = crm_snapshots_allocate(snapshots, snapshots->n, sizeof(double));
-	for (uint32 i = 0; i < snapshots->n; i++)
-	{
-		if (i % 16384 == 0)
-			CHECK_FOR_INTERRUPTS();
-		n += crm_snapshots_transactions(snapshots, i, cut, &work->day, &column[0][n], &column[1][n],
-										&column[2][n]);
-	}
-	data = (CrmBtydData){.x = column[0], .t_x = column[1], .t = column[2], .n = n};
-	crm_snapshots_check(snapshots, crm_churn_fit_alive(ctx, &data, work->seed, model));
-	for (int c = 3; c-- > 0;)
-		crm_release(ctx, column[c], snapshots->n, sizeof(double));
-}
-
-/* Count silences of customers at cuts. */
-static void
-fit_gap(Work *work, const TimestampTz *cuts, int n_cuts, CrmChurnModel *model)
-{
-	const CrmSnapshots *snapshots = work->snapshots;
-
-	crm_churn_gap_begin(&model->gap, work->horizon);
-	for (uint32 i = 0; i < snapshots->n; i++)
-	{
-		CrmHistory history = crm_snapshots_history(snapshots, i);
-		CrmRhythm rhythm;
-
-		if (i % 4096 == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (int c = 0; c < n_cuts && crm_snapshot_rhythm(&history, cuts[c], &rhythm); c++)
-			if (!snapshots->has_label || crm_snapshots_is_eligible(snapshots, i, cuts[c]))
-				crm_churn_gap_add(&model->gap, rhythm.silence, rhythm.mean_gap,
-								  crm_snapshots_label(snapshots, i, cuts[c]) > 0.5);
-	}
-	crm_churn_take_gap(model);
-}
-
-/* Fit the regression to features at cuts. */
-static void
-fit_logistic(Work *work, const TimestampTz *cuts, int n_cuts, CrmChurnModel *model)
-{
-	CrmSnapshots *snapshots = work->snapshots;
-	double most = (double) snapshots->n * n_cuts;
-	CrmSnapshotRows stack;
-	CrmChurnRows rows;
-
-	crm_snapshots_stack(snapshots, cuts, n_cuts, most > MOST_ROWS ? MOST_ROWS / most : 1.0,
-						work->seed, &stack);
-	rows =
-		(CrmChurnRows){.columns = stack.columns, .label = stack.label, .n = stack.n, .d = stack.d};
-	crm_snapshots_check(snapshots, crm_churn_fit_logistic(&snapshots->ctx, &rows, model));
-	crm_snapshots_release(snapshots, &stack);
-}
-
-/* Fit a method to what was known at a moment: the cuts whose horizon had passed by then. */
-static int
-fit_until(Work *work, int method, TimestampTz until, CrmChurnModel *model)
-{
-	TimestampTz cuts[MOST_CUTS];
-	int n = crm_snapshots_past_cuts(work->snapshots, until, MOST_CUTS, cuts);
-
-	*model = (CrmChurnModel){.horizon = work->horizon};
-	if (method == CRM_CHURN_ALIVE)
-		fit_alive(work, until, model);
-	else if (method == CRM_CHURN_GAP)
-		fit_gap(work, cuts, n, model);
-	else
-		fit_logistic(work, cuts, n, model);
-	return method == CRM_CHURN_ALIVE ? 0 : n;
-}
-
-/* Find what the methods need of customer i at a cut, and score; false: not eligible then. */
+/* Score customer i at a moment; false: not eligible then. */
 static bool
-score_customer(Work *work, const CrmChurnScorer *scorer, uint32 i, TimestampTz cut,
+score_customer(Work *work, const CrmChurnScorer *scorer, uint32 i, TimestampTz moment,
 			   const CrmRhythm *rhythm, CrmChurnScore *score)
 {
-	const CrmSnapshots *snapshots = work->snapshots;
-	CrmChurnCustomer customer = {.silence = rhythm->silence,
-								 .mean_gap = rhythm->mean_gap,
-								 .features = work->features,
-								 .orders = {.mean = NAN, .mean_each = 1.0}};
+	CrmChurnCustomer customer;
 
-	if (snapshots->has_label && !crm_snapshots_is_eligible(snapshots, i, cut))
+	if (!crm_churn_past_customer(&work->past, scorer->model->method, i, moment, rhythm, &customer))
 		return false;
-	if (scorer->model->method == CRM_CHURN_ALIVE)
-		(void) crm_snapshots_transactions(snapshots, i, cut, &work->day, &customer.orders.x,
-										  &customer.orders.t_x, &customer.orders.t);
-	if (scorer->model->method == CRM_CHURN_LOGISTIC)
-		(void) crm_snapshots_features(snapshots, i, cut, work->features);
 	for (int f = 0; f < scorer->model->d && work->is_stored; f++)
-		work->mapped[f] = work->map[f] < 0 ? NAN : work->features[work->map[f]];
+		work->mapped[f] = work->map[f] < 0 ? NAN : customer.features[work->map[f]];
 	if (work->is_stored)
 		customer.features = work->mapped;
 	crm_churn_score(scorer, &customer, score);
 	return true;
 }
 
-/* Score all customers at a past cut beside what came true. */
-static void
-score_past(Work *work, const CrmChurnModel *model, TimestampTz cut, Scored *scored)
-{
-	CrmSnapshots *snapshots = work->snapshots;
-	CrmChurnScorer scorer;
-
-	crm_snapshots_check(snapshots, crm_churn_begin(&snapshots->ctx, model, &scorer));
-	scored->n = 0;
-	for (uint32 i = 0; i < snapshots->n; i++)
-	{
-		CrmHistory history = crm_snapshots_history(snapshots, i);
-		CrmRhythm rhythm;
-		CrmChurnScore score;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!crm_snapshot_rhythm(&history, cut, &rhythm) ||
-			!score_customer(work, &scorer, i, cut, &rhythm, &score))
-			continue;
-		scored->p[scored->n] = score.p;
-		scored->label[scored->n++] = crm_snapshots_label(snapshots, i, cut);
-	}
-	crm_churn_end(&snapshots->ctx, &scorer);
-}
-
-/*
- * Choose the method of the least log-loss at the latest cut whose horizon has passed, each fitted to
- * what was known then; the silence where the history is too short for that.
- */
-static int
+/* Choose a method, and say by what. */
+static CrmChurnMethod
 choose_method(Work *work)
 {
-	CrmSnapshots *snapshots = work->snapshots;
-	Scored scored = {.n = 0};
-	TimestampTz cuts[2];
+	CrmChurnChoice choice;
+	CrmChurnMethod chosen = crm_churn_past_choose(&work->past, work->request.as_of, &choice);
 	StringInfoData text;
-	double best = INFINITY;
-	int chosen = CRM_CHURN_GAP;
 
-	if (crm_snapshots_past_cuts(snapshots, work->request.as_of, 2, cuts) < 2)
-	{
-		work->choice =
-			psprintf("chose gap; to compare methods needs %.6g days of orders", 3 * work->horizon);
-		return chosen;
-	}
-	scored.p = crm_snapshots_allocate(snapshots, snapshots->n, sizeof(double));
-	scored.label = crm_snapshots_allocate(snapshots, snapshots->n, sizeof(double));
 	initStringInfo(&text);
-	for (int m = 0; m < CRM_CHURN_METHODS; m++)
-	{
-		CrmChurnModel model;
-		double loss;
-
-		if (m == CRM_CHURN_ALIVE && work->request.label != NULL)
-			continue;
-		(void) fit_until(work, m, cuts[0], &model);
-		score_past(work, &model, cuts[0], &scored);
-		crm_churn_free(&snapshots->ctx, &model);
-		loss = crm_churn_log_loss(scored.p, scored.label, scored.n);
-		appendStringInfo(&text, "%s %s %.4f", text.len > 0 ? "," : "", method_words[m], loss);
-		if (loss < best)
-		{
-			best = loss;
-			chosen = m;
-		}
-	}
-	crm_release(&snapshots->ctx, scored.label, snapshots->n, sizeof(double));
-	crm_release(&snapshots->ctx, scored.p, snapshots->n, sizeof(double));
-	work->choice = psprintf("chose %s by the log-loss of %zu customers a horizon ago:%s",
-							method_words[chosen], scored.n, text.data);
+	if (choice.n == 0)
+		appendStringInfo(&text, "chose gap; to compare methods needs %.6g days of orders",
+						 3 * work->past.horizon);
+	else
+		appendStringInfo(&text, "chose %s by the log-loss of %zu customers a horizon ago:",
+						 method_words[chosen], choice.n);
+	for (int m = 0, told = 0; m < CRM_CHURN_METHODS && choice.n > 0; m++)
+		if (!isnan(choice.loss[m]))
+			appendStringInfo(&text, "%s %s %.4f", told++ > 0 ? "," : "", method_words[m],
+							 choice.loss[m]);
+	work->choice = text.data;
 	return chosen;
 }
 
@@ -315,7 +163,8 @@ fit_model(Work *work)
 		return;
 	if (method == AUTO)
 		method = choose_method(work);
-	work->cuts = fit_until(work, method, work->request.as_of, &work->model);
+	work->cuts =
+		crm_churn_past_fit(&work->past, (CrmChurnMethod) method, work->request.as_of, &work->model);
 }
 
 /* ---- a model as jsonb -------------------------------------------------------------------- */
@@ -370,10 +219,10 @@ check_model(Work *work)
 {
 	const CrmChurnModel *model = &work->model;
 
-	if (fabs(model->horizon - work->horizon) > 1e-6 * work->horizon)
+	if (fabs(model->horizon - work->past.horizon) > 1e-6 * work->past.horizon)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("the model looks %.6g days ahead, the argument \"horizon\" %.6g",
-					   model->horizon, work->horizon),
+					   model->horizon, work->past.horizon),
 				errhint("Give the horizon that crm.churn_fit was given."));
 	work->map = palloc(Max(model->d, 1) * sizeof(int));
 	work->mapped = palloc(Max(model->d, 1) * sizeof(double));
@@ -439,7 +288,7 @@ make_reasons(Work *work, Writer *writer, const CrmRhythm *rhythm, const CrmChurn
 		if (feature < 0)
 			put_fact(feature, rhythm, score, &writer->words);
 		else
-			crm_snapshots_words(work->snapshots, feature, work->features,
+			crm_snapshots_words(work->snapshots, feature, work->past.features,
 								work->model.mean[reason->index], &writer->words);
 		reasons[n] =
 			PointerGetDatum(cstring_to_text_with_len(writer->words.data, writer->words.len));
@@ -463,7 +312,7 @@ put_customer(Work *work, const CrmChurnScorer *scorer, Writer *writer, uint32 i)
 	is_open = score_customer(work, scorer, i, work->request.as_of, &rhythm, &score);
 	revenue = crm_churn_revenue(
 		(double) (rhythm.visits - 1), (double) (rhythm.last - rhythm.first) / CRM_SNAPSHOT_DAY,
-		snapshots->usual_gap, work->horizon, fmax(rhythm.spent, 0.0) / (double) rhythm.visits);
+		snapshots->usual_gap, work->past.horizon, fmax(rhythm.spent, 0.0) / (double) rhythm.visits);
 	quantile = crm_snapshot_gap_quantile(&history, work->request.as_of, 0.9, work->room);
 	values[0] = crm_snapshots_key(snapshots, i);
 	values[1] = Float8GetDatum(score.p);

@@ -7,9 +7,9 @@
  * horizon counts as the time from as_of - horizon to as_of, the same for each cut.
  *
  * The features are those of base/snapshot.h, then, where they are wanted, counts of the tables that
- * crm.setup() made (contacts, tickets, responses to campaigns in the horizon up to the cut, opt-outs
- * and survey answers), or the caller's own: a query with customer_id, observed_at and numbers, of
- * which the latest at or before the cut counts (NaN where there is none). With a label query
+ * crm.setup() made (contacts, tickets, responses to campaigns in the horizon up to the cut,
+ * opt-outs and survey answers), or the caller's own: a query with customer_id, observed_at and
+ * numbers, of which the latest at or before the cut counts (NaN where there is none). With a label query
  * (customer_id, churned_at), the label is a churned_at in (cut, cut + horizon], and who had churned
  * by the cut is not eligible.
  *

@@ -41,6 +41,10 @@ SELECT results_eq($$SELECT m, customers, churned, cuts FROM fit WHERE m <> 'aliv
 	'a fit learns from the customers of four past cuts, and as many of them churned');
 
 CREATE TABLE now_known AS SELECT * FROM snapshot('2026-01-01');
+-- who came once has no gap: the regression takes the mean of the others
+CREATE TABLE others AS SELECT avg(mean_gap_days) AS gap, avg(gap_spread) AS spread, avg(silence_over_gap) AS ratio FROM past WHERE one_visit = 0;
+UPDATE past SET mean_gap_days = gap, gap_spread = spread, silence_over_gap = ratio FROM others WHERE one_visit = 1;
+UPDATE now_known SET mean_gap_days = gap, gap_spread = spread, silence_over_gap = ratio FROM others WHERE one_visit = 1;
 -- the regression is that of crm.logistic_fit on the features in SQL
 CREATE TABLE reference AS SELECT l.* FROM (SELECT 1.0 / count(*) AS penalty FROM past) n, crm.logistic_fit('SELECT churned, days_since_last, orders, orders_last_horizon, orders_horizon_before, tenure_days, one_visit, mean_gap_days, gap_spread, silence_over_gap, mean_value, value_trend FROM past', 'churned', penalty => n.penalty) l;
 CREATE TABLE coefficient AS SELECT place - 14 AS position, value::float8 AS estimate FROM fit, jsonb_array_elements(fitted -> 'numbers') WITH ORDINALITY n (value, place) WHERE m = 'logistic' AND place > 13;

@@ -14,8 +14,7 @@
 #include "kernel/linear.h"
 #include "kernel/logistic.h"
 #include "pg/args.h"
-#include "pg/design.h"
-#include "pg/memory.h"
+#include "pg/response.h"
 #include "pg/results.h"
 
 #define INTERCEPT "(intercept)"
@@ -25,14 +24,6 @@ static const CrmWords class_weight_words = {"class_weight", "values of class_wei
 											class_weight_list, lengthof(class_weight_list)};
 static const char *const column_list[] = {NULL, "constant", "collinear"};
 static const char *const state_list[] = {"fitted", "separated", "one class"};
-
-/* What reading a row needs to know. */
-typedef struct Response
-{
-	const char *name;
-	const char *weight; /* or NULL */
-	bool is_binary;     /* a label: 0 or 1 */
-} Response;
 
 /* Set a column of a result to a number that may be undefined. */
 static void
@@ -50,109 +41,25 @@ set_text(Datum *values, bool *nulls, int i, const char *text)
 	values[i] = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
-/* Take the response and the weight of a row. */
-static bool
-take_row(const Datum *values, const bool *nulls, CrmRowCount *rows, double *made, void *arg)
-{
-	const Response *response = arg;
-
-	if (nulls[0])
-	{
-		rows->null_value++;
-		return false;
-	}
-	made[0] = DatumGetFloat8(values[0]) + 0.0;
-	if (!isfinite(made[0]))
-	{
-		rows->non_finite++;
-		return false;
-	}
-	if (response->is_binary && made[0] != 0 && made[0] != 1)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("label \"%s\" must be boolean, or 0 and 1", response->name),
-				errdetail("Got %g.", made[0]),
-				errhint("Give the source's query a column such as (%s > 0) AS label.",
-						quote_identifier(response->name)));
-	if (response->weight == NULL)
-		return true;
-	made[1] = nulls[1] ? NAN : DatumGetFloat8(values[1]);
-	if (!(made[1] >= 0) || isinf(made[1]))
-		ereport(
-			ERROR,
-			errcode(nulls[1] ? ERRCODE_NULL_VALUE_NOT_ALLOWED : ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			errmsg("weight \"%s\" must be finite and not negative", response->weight),
-			nulls[1] ? errdetail("A row has a null.") : errdetail("A row has %g.", made[1]));
-	return true;
-}
-
-/* Read the argument that names a column. */
-static char *
-read_name(FunctionCallInfo fcinfo, int i, const char *argument)
-{
-	char *name;
-
-	crm_arg_require(fcinfo, i, argument);
-	name = crm_arg_text(fcinfo, i);
-	if (name[0] == '\0')
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("argument \"%s\" must not be empty", argument));
-	return name;
-}
-
-/* Raise an error when two arguments name the same column. */
-static void
-check_names(const Response *response, const char *what, char **names, int n)
-{
-	if (response->weight != NULL && strcmp(response->weight, response->name) == 0)
-		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("column \"%s\" is both the %s and the weight", response->name, what));
-	for (int i = 0; i < n; i++)
-		if (strcmp(names[i], response->name) == 0 ||
-			(response->weight != NULL && strcmp(names[i], response->weight) == 0))
-			ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("column \"%s\" is both a feature and the %s", names[i],
-						   strcmp(names[i], response->name) == 0 ? what : "weight"));
-}
-
 /* Read the source: arguments 0 to 2 are source, response and features, `weight` that of weights. */
 static CrmDesign *
-read_source(FunctionCallInfo fcinfo, const char *what, int weight, Response *response,
-			size_t row_bytes, CrmRun *run)
+read_source(FunctionCallInfo fcinfo, int weight, CrmResponse *response, CrmRun *run)
 {
-	CrmDesignLead lead[2] = {{NULL, true, what}, {NULL, true, "weight"}};
-	const char *exclude[3] = {"customer_id"};
-	CrmDesignRequest request = {.contract = &crm_contract_regression,
-								.lead = lead,
-								.exclude = exclude,
-								.n_exclude = lengthof(exclude),
-								.max_names = CRM_LOGISTIC_MAX_FEATURES,
-								.take = take_row,
-								.arg = response,
-								.row_bytes = row_bytes};
-
 	crm_arg_require(fcinfo, 0, "source");
-	request.source = crm_arg_text(fcinfo, 0);
-	lead[0].text = exclude[1] = response->name = read_name(fcinfo, 1, what);
+	response->source = crm_arg_text(fcinfo, 0);
+	response->name = crm_response_name(fcinfo, 1, response->what);
 	if (!PG_ARGISNULL(2))
-		request.names = crm_arg_names(fcinfo, 2, "features", &request.n_names);
+		response->names = crm_arg_names(fcinfo, 2, "features", &response->n_names);
 	response->weight = crm_arg_text(fcinfo, weight);
-	lead[1].text = exclude[2] = response->weight;
-	request.n_lead = request.n_made = response->weight != NULL ? 2 : 1;
-	check_names(response, what, request.names, request.n_names);
-	run->value = psprintf("%s or feature", what);
-	return crm_design_read(&request, run);
+	response->max_names = CRM_LOGISTIC_MAX_FEATURES;
+	return crm_response_read(response, run);
 }
 
 /* Raise the error that a kernel's status stands for, if it stands for one. */
 static void
 check(const CrmDesign *design, CrmStatus status, const char *what)
 {
-	if (status == CRM_DOMAIN)
-		ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				errmsg("the source has values whose squares do not fit double precision"),
-				errhint("Divide the columns with the largest values in the source's query."));
-	crm_memory_check(status, &design->ctx, what,
-					 psprintf("%zu rows x %d features", design->matrix.n, design->d));
+	crm_response_check(&design->ctx, status, what, design->matrix.n, design->d);
 }
 
 /* Tell of columns that were dropped. */
@@ -253,7 +160,10 @@ crm_logistic_fit_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, LOGISTIC_COLUMNS);
 	CrmRun run = crm_run_begin("crm.logistic_fit");
-	Response response = {.is_binary = true};
+	CrmResponse response = {
+		.what = "label",
+		.is_binary = true,
+		.row_bytes = (crm_logistic_bytes(2000000, 1) - crm_logistic_bytes(1000000, 1)) / 1000000};
 	CrmLogisticParam param;
 	CrmLogisticModel model;
 	CrmLogisticData data;
@@ -265,9 +175,7 @@ crm_logistic_fit_1_0(PG_FUNCTION_ARGS)
 	param.balanced = crm_arg_word(fcinfo, 5, &class_weight_words) == 1;
 	param.max_iterations = (int) crm_arg_int(fcinfo, 6, "max_iterations", 1, PG_INT32_MAX);
 	param.tolerance = crm_arg_double(fcinfo, 7, "tolerance", 1e-300, 1);
-	design = read_source(
-		fcinfo, "label", 8, &response,
-		(crm_logistic_bytes(2000000, 1) - crm_logistic_bytes(1000000, 1)) / 1000000, &run);
+	design = read_source(fcinfo, 8, &response, &run);
 	crm_design_check_memory(design, "logistic regression");
 	data = (CrmLogisticData){
 		.columns = design->matrix.columns,
@@ -332,10 +240,10 @@ crm_linear_fit_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, LINEAR_COLUMNS);
 	CrmRun run = crm_run_begin("crm.linear_fit");
-	Response response = {.is_binary = false};
-	CrmDesign *design =
-		read_source(fcinfo, "response", 3, &response,
-					(crm_linear_bytes(2000000, 1) - crm_linear_bytes(1000000, 1)) / 1000000, &run);
+	CrmResponse response = {
+		.what = "response",
+		.row_bytes = (crm_linear_bytes(2000000, 1) - crm_linear_bytes(1000000, 1)) / 1000000};
+	CrmDesign *design = read_source(fcinfo, 3, &response, &run);
 	CrmLinearModel model;
 	CrmLinearData data;
 

@@ -31,15 +31,12 @@ crm_arg_text(FunctionCallInfo fcinfo, int i)
 	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 
-/* Give the index of argument i among the words. */
+/* Give the index of a word among the words. */
 int
-crm_arg_word(FunctionCallInfo fcinfo, int i, const CrmWords *words)
+crm_word_find(const char *word, const CrmWords *words)
 {
 	StringInfoData list;
-	char *word;
 
-	crm_arg_require(fcinfo, i, words->singular);
-	word = crm_arg_text(fcinfo, i);
 	initStringInfo(&list);
 	for (int k = 0; k < words->n; k++)
 	{
@@ -51,6 +48,14 @@ crm_arg_word(FunctionCallInfo fcinfo, int i, const CrmWords *words)
 			errmsg("unrecognized %s \"%s\"", words->singular, word),
 			errhint("Valid %s are %s.", words->plural, list.data));
 	return 0;
+}
+
+/* Give the index of argument i among the words. */
+int
+crm_arg_word(FunctionCallInfo fcinfo, int i, const CrmWords *words)
+{
+	crm_arg_require(fcinfo, i, words->singular);
+	return crm_word_find(crm_arg_text(fcinfo, i), words);
 }
 
 /* Give argument i, an integer or bigint, that must lie in [low, high]. */

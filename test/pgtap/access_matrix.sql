@@ -192,6 +192,7 @@ INSERT INTO declared_function SELECT unnest('{clv, clv_fit, clv_summary, clv_bac
 	paretonbd_p_alive, paretonbd_expected_orders, paretonbd_pmf, bgbb_p_alive, bgbb_expected_orders, bgbb_pmf, gamma_gamma_expected_value, sbg_retention, sbg_survival, sbg_expected_renewals}'::text[]), 'everybody';
 INSERT INTO declared_function SELECT unnest('{clv_contract, clv_contract_fit, simulate_subscriptions}'::text[]), 'everybody';
 INSERT INTO declared_function SELECT unnest('{clv_covariates, paretonbd_scale, clv_tracking}'::text[]), 'everybody';
+INSERT INTO declared_function SELECT unnest('{churn, churn_fit}'::text[]), 'everybody';
 INSERT INTO declared_function SELECT unnest('{rfm, rfm_segments, rfm_thresholds, rfm_rules, rfm_segment,
 	kmeans, kmeans_clusters, kmeans_select_k, kmeans_labels, kmeans_predict, nearest_centroid,
 	sequential_patterns, sequence_rules, association_rules, rule_measures, frequent_itemsets, advise_support,
@@ -204,6 +205,7 @@ INSERT INTO declared_function SELECT unnest('{campaign_add_segment, loyalty_expi
 	_owned_relations, _filter_customers, _transfer_check, _undo_transfer_rows, _row_key}'::text[]), 'manager';
 INSERT INTO declared_function SELECT unnest('{setup, migrate, uninstall, resync_sequences, maintain_partitions, prune_interactions, map_source, unmap_source, track, untrack, untrack_missing, tracking_status,
 	grant_access, revoke_access, merge_customers, unmerge_customers, simulate_crm}'::text[]), 'owner';
+INSERT INTO declared_function SELECT unnest('{churn_backtest, churn_drivers, churn_gains}'::text[]), 'everybody';
 INSERT INTO declared_function SELECT unnest('{recommend, recommend_backtest, recommend_customers, similar_items}'::text[]), 'everybody';
 CREATE TEMPORARY VIEW crm_function AS
 SELECT p.oid, p.proname::text AS name, p.prosrc, l.lanname, coalesce(d.level, CASE WHEN p.proname ~ '^_' THEN 'private' END) AS level,

@@ -10,6 +10,7 @@
 #include "kernel/cohorts.h"
 #include "pg/activity.h"
 #include "pg/args.h"
+#include "pg/memory.h"
 #include "pg/results.h"
 #include "pg/transactions.h"
 
@@ -52,7 +53,8 @@ typedef enum Measure
 static const char *const length_list[] = {"day", "week", "month", "quarter", "year"};
 static const CrmWords cohort_words = {"cohort", "cohorts", length_list, lengthof(length_list)};
 static const CrmWords period_words = {"period", "periods", length_list, lengthof(length_list)};
-static const Interval lengths[] = {{.day = 1}, {.day = 7}, {.month = 1}, {.month = 3}, {.month = 12}};
+static const Interval lengths[] = {
+	{.day = 1}, {.day = 7}, {.month = 1}, {.month = 3}, {.month = 12}};
 static const char *const measure_list[] = {"customers", "revenue", "orders"};
 static const CrmWords measure_words = {"measure", "measures", measure_list, lengthof(measure_list)};
 
@@ -180,6 +182,7 @@ crm_cohorts_1_0(PG_FUNCTION_ARGS)
 	CrmResult result = crm_result_begin(fcinfo, COLUMNS);
 	CrmActivity *activity;
 	CrmCohorts *cohorts;
+	CrmStatus status;
 	Report report;
 	int32 last;
 
@@ -189,8 +192,12 @@ crm_cohorts_1_0(PG_FUNCTION_ARGS)
 	crm_activity_check(activity, crm_cohorts_find(&activity->ctx, &activity->cells, cohorts));
 	/* a period that begins at as_of has a row only if something happened at that very moment */
 	last = Max(crm_period_number(&report.period, report.request.as_of - 1), cohorts->latest);
-	crm_activity_check(activity, crm_cohorts_count(&activity->ctx, &activity->cells, last,
-												   cohort_start, &report, cohorts));
+	status =
+		crm_cohorts_count(&activity->ctx, &activity->cells, last, cohort_start, &report, cohorts);
+	if (status == CRM_LIMIT)
+		crm_memory_error(activity->ctx.wanted, &activity->ctx, "the table of cohorts and periods",
+						 psprintf("%u cohorts.", cohorts->n), "take longer periods");
+	crm_activity_check(activity, status);
 	for (uint32 c = 0; c < cohorts->n; c++)
 		put_cohort(&result, &report, &cohorts->cohort[c]);
 	if (cohorts->without_order > 0)

@@ -10,6 +10,7 @@
 #include "kernel/retention.h"
 #include "pg/activity.h"
 #include "pg/args.h"
+#include "pg/memory.h"
 #include "pg/recurring.h"
 #include "pg/results.h"
 #include "pg/transactions.h"
@@ -57,7 +58,7 @@ typedef struct Window
 	TimestampTz to_at; /* after the last moment */
 	Interval length;
 	CrmPeriod period;
-	int32 window;      /* periods that an order keeps a customer active */
+	int32 window; /* periods that an order keeps a customer active */
 	bool has_first;
 	int32 first, last; /* periods; first only with has_first */
 	int32 earliest;    /* the one that has all before those that matter */
@@ -138,7 +139,8 @@ put_period(const CrmResult *result, Window *window, int64 number, const CrmReten
 	values[RETURNED] = Int64GetDatum(row->returned);
 	values[AT_END] = Int64GetDatum(row->retained + row->new_customers + row->returned);
 	values[RETENTION_RATE] = Float8GetDatum(rate);
-	values[CHURN_RATE] = Float8GetDatum(1.0 - rate); /* their sum rounds to 1 for any rate in [0,1] */
+	values[CHURN_RATE] =
+		Float8GetDatum(1.0 - rate); /* their sum rounds to 1 for any rate in [0,1] */
 	nulls[RETENTION_RATE] = nulls[CHURN_RATE] = !is_complete || isnan(rate);
 	set_revenue(values, nulls, row, is_complete);
 	values[IS_COMPLETE] = BoolGetDatum(is_complete);
@@ -169,8 +171,7 @@ first_period(const CrmCells *cells, int32 last)
 static void
 report_periods(const CrmResult *result, Window *window, CrmActivity *activity, CrmRun *run)
 {
-	int64 first =
-		window->has_first ? window->first : first_period(&activity->cells, window->last);
+	int64 first = window->has_first ? window->first : first_period(&activity->cells, window->last);
 	int64 n = (int64) window->last - first + 1;
 	CrmRetention *rows;
 
@@ -178,7 +179,9 @@ report_periods(const CrmResult *result, Window *window, CrmActivity *activity, C
 	{
 		rows = crm_allocate(&activity->ctx, (size_t) n, sizeof(CrmRetention));
 		if (rows == NULL)
-			crm_activity_check(activity, activity->ctx.failure);
+			crm_memory_error(activity->ctx.wanted, &activity->ctx,
+							 psprintf("counting %lld periods", (long long) n), NULL,
+							 "take longer periods");
 		crm_activity_check(activity,
 						   crm_retention_count(&activity->ctx, &activity->cells, (int32) first,
 											   (uint32) n, window->window, rows));
@@ -203,10 +206,10 @@ crm_retention_1_0(PG_FUNCTION_ARGS)
 	CrmActivity *activity;
 	Window window;
 
-	read_window(fcinfo,
-				(int32) crm_arg_int(fcinfo, ARG_ACTIVE_PERIODS, "active_periods", 1,
-									MOST_ACTIVE_PERIODS),
-				&window);
+	read_window(
+		fcinfo,
+		(int32) crm_arg_int(fcinfo, ARG_ACTIVE_PERIODS, "active_periods", 1, MOST_ACTIVE_PERIODS),
+		&window);
 	crm_transactions_refunds(fcinfo, ARG_REFUNDS, &orders);
 	request.refunds = orders.refunds;
 	request.as_of = window.to_at - 1;

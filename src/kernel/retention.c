@@ -14,13 +14,13 @@
 typedef struct Walk
 {
 	const CrmCellRow *row;
-	uint32_t at;       /* the next cell */
-	int64_t period;    /* that the walk is in */
-	int64_t recent;    /* the last period with an order before this one; INT64_MIN: none */
-	CrmSum before;     /* paid in the period before this one */
-	CrmSum now;        /* paid in this one */
-	bool has_order;    /* in this one */
-	uint64_t steps;    /* made so far */
+	uint32_t at;    /* the next cell */
+	int64_t period; /* that the walk is in */
+	int64_t recent; /* the last period with an order before this one; INT64_MIN: none */
+	CrmSum before;  /* paid in the period before this one */
+	CrmSum now;     /* paid in this one */
+	bool has_order; /* in this one */
+	uint64_t steps; /* made so far */
 } Walk;
 
 /* Add the negative of a sum. */

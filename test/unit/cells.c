@@ -31,8 +31,7 @@ is_right(const CrmCells *cells, uint32_t i)
 	int64_t orders[PERIODS] = {0}, units[PERIODS] = {0};
 	bool has_order = first_of[c] < PERIODS;
 
-	if (row->has_order != has_order ||
-		(has_order && row->cohort != cohort_of(first_of[c] + BASE)))
+	if (row->has_order != has_order || (has_order && row->cohort != cohort_of(first_of[c] + BASE)))
 		return false;
 	for (uint32_t j = 0; j < row->used; j++)
 	{

@@ -168,7 +168,8 @@ test_abort(void)
 	ok(host.tap.polls >= 2, "finding polls");
 	host.tap.polls = 0;
 	host.tap.abort_at = 1;
-	is_int(crm_cohorts_count(ctx, &cells, 10, start, NULL, &cohorts), CRM_ABORTED, "counting stops");
+	is_int(crm_cohorts_count(ctx, &cells, 10, start, NULL, &cohorts), CRM_ABORTED,
+		   "counting stops");
 	is_int(crm_cohorts_find(ctx, &cells, &cohorts), CRM_ABORTED, "and so does finding");
 	host_drop(&host);
 }

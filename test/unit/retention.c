@@ -144,7 +144,8 @@ test_edges(void)
 		(void) crm_cells_add(&cells, &key, &orders[i]);
 	(void) crm_cells_flush(&cells);
 	is_int(crm_retention_count(ctx, &cells, INT32_MAX - 2, 3, 1, rows), CRM_OK, "the last periods");
-	ok(rows[0].returned == 1 && rows[1].retained == 1 && rows[2].lost == 1, "come back, kept, lost");
+	ok(rows[0].returned == 1 && rows[1].retained == 1 && rows[2].lost == 1,
+	   "come back, kept, lost");
 	is_near(crm_retention_net(&rows[1]), 0.8, 0, "net");
 	is_near(crm_retention_gross(&rows[1]), 0.8, 0, "gross");
 	is_near(crm_retention_gross(&rows[2]), -0.375, 0, "a refund to the lost lowers what is kept");

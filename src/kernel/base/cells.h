@@ -30,7 +30,7 @@ typedef struct CrmCellRow
 {
 	CrmCell *cell;
 	uint32_t used, size;
-	int32_t cohort;    /* the smallest that an order had */
+	int32_t cohort;     /* the smallest that an order had */
 	uint32_t has_order; /* 0: there was none, and cohort means nothing */
 } CrmCellRow;
 

@@ -39,6 +39,7 @@ CREATE FUNCTION crm.cox_fit(
 	score float8,
 	degrees_of_freedom integer,
 	concordance float8,
+	concordance_error float8,
 	global_chi_squared float8,
 	global_p_value float8,
 	iterations integer,

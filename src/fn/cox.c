@@ -18,7 +18,7 @@
 #include "pg/results.h"
 #include "pg/subscriptions.h"
 
-#define COLUMNS 34
+#define COLUMNS 35
 
 enum
 {
@@ -196,14 +196,15 @@ set_facts(Datum *values, bool *nulls, const Report *report)
 	set_number(values, nulls, 24, has ? model->score : NAN);
 	values[25] = Int32GetDatum(model->rank);
 	set_number(values, nulls, 26, model->concordance);
-	set_number(values, nulls, 27, has ? model->zph_global : NAN);
-	set_number(values, nulls, 28,
+	set_number(values, nulls, 27, model->concordance_error);
+	set_number(values, nulls, 28, has ? model->zph_global : NAN);
+	set_number(values, nulls, 29,
 			   has ? crm_chi_squared_upper(model->zph_global, model->rank) : NAN);
-	values[29] = Int32GetDatum(model->iterations);
-	values[30] = BoolGetDatum(model->converged);
-	set_text(values, nulls, 31, state_list[model->state]);
-	set_text(values, nulls, 32, ties_list[report->param.efron ? 0 : 1]);
-	values[33] = Int32GetDatum(report->rows->groups);
+	values[30] = Int32GetDatum(model->iterations);
+	values[31] = BoolGetDatum(model->converged);
+	set_text(values, nulls, 32, state_list[model->state]);
+	set_text(values, nulls, 33, ties_list[report->param.efron ? 0 : 1]);
+	values[34] = Int32GetDatum(report->rows->groups);
 }
 
 PG_FUNCTION_INFO_V1(crm_cox_fit_1_0);

@@ -396,6 +396,7 @@ find_concordance(Fit *fit)
 	all = (double) (pairs.concordant + pairs.discordant + pairs.tied);
 	if (all > 0.0)
 		fit->model->concordance = ((double) pairs.concordant + 0.5 * (double) pairs.tied) / all;
+	fit->model->concordance_error = sqrt(pairs.variance);
 	return status;
 }
 

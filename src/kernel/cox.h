@@ -75,9 +75,9 @@ typedef struct CrmCoxModel
 	int iterations, rank; /* rank: columns kept */
 	size_t events;
 	double null_log_likelihood, log_likelihood;
-	double wald, score; /* chi-squared tests of all columns, rank degrees */
-	double zph_global;  /* of rank degrees; NaN where it is undefined */
-	double concordance; /* NaN when no pair can be compared */
+	double wald, score;                    /* chi-squared tests of all columns, rank degrees */
+	double zph_global;                     /* of rank degrees; NaN where it is undefined */
+	double concordance, concordance_error; /* NaN when no pair can be compared */
 	CrmCoxBaseline *baseline;
 	size_t baselines;
 } CrmCoxModel;

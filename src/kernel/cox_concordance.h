@@ -7,6 +7,14 @@
  *
  * Counting is by a tree of sums (Fenwick 1994, doi 10.1002/spe.4380240306) over the ranks of the
  * scores: O(n log n).
+ *
+ * The variance is that of the infinitesimal jackknife: with N_i and D_i the concordant (tied / 2)
+ * and all pairs that row i is part of, and C = N / D,
+ *
+ *     sum over i of ((N_i - C D_i) / D)^2
+ *
+ * the sum of squared derivatives of C by the weight of a row (Therneau and Watson 2015, Mayo Clinic
+ * technical report 85; R's survival gives the same number).
  */
 #ifndef CRM_KERNEL_COX_CONCORDANCE_H
 #define CRM_KERNEL_COX_CONCORDANCE_H
@@ -16,6 +24,7 @@
 typedef struct CrmConcordance
 {
 	int64_t concordant, discordant, tied;
+	double variance; /* of (concordant + tied / 2) / all; NaN without pairs */
 } CrmConcordance;
 
 extern size_t crm_concordance_bytes(size_t n);

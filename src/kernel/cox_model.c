@@ -67,7 +67,11 @@ crm_cox_model_begin(CrmCtx *ctx, int d, size_t times, CrmCoxModel *model)
 {
 	size_t n = (size_t) d;
 
-	*model = (CrmCoxModel){.d = d, .baselines = times, .zph_global = NAN, .concordance = NAN};
+	*model = (CrmCoxModel){.d = d,
+						   .baselines = times,
+						   .zph_global = NAN,
+						   .concordance = NAN,
+						   .concordance_error = NAN};
 	if ((model->estimate = crm_allocate(ctx, n, sizeof(double))) == NULL ||
 		(model->error = crm_allocate(ctx, n, sizeof(double))) == NULL ||
 		(model->covariance = crm_allocate(ctx, n * n, sizeof(double))) == NULL ||

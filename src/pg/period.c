@@ -44,6 +44,14 @@ crm_period_begin(CrmPeriod *period, const Interval *length, pg_tz *zone)
 				errmsg("argument \"period\" must be at least one second"));
 }
 
+/* Give the second of a moment as the time zone library counts. */
+static pg_time_t
+unix_time(TimestampTz moment)
+{
+	return (pg_time_t) (floor_divide(moment, USECS_PER_SEC) +
+						(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY);
+}
+
 /* Find the stretch of constant offset that a time lies in, and remember it. */
 static const CrmOffsetRange *
 find_range(CrmPeriod *period, pg_time_t time)
@@ -97,26 +105,91 @@ month_number(int64 local)
 	return ((int64) tm.tm_year - 2000) * MONTHS_PER_YEAR + tm.tm_mon - 1;
 }
 
+/* Give the number of the period that a local time falls in. */
+static int64
+local_number(const CrmPeriod *period, int64 local)
+{
+	if (period->months > 0)
+		return floor_divide(month_number(local), period->months);
+	return floor_divide(local - ORIGIN, period->micros);
+}
+
 /* Give the number of the period that a finite moment falls in; an error when it does not fit 32
  * bits. */
 int32
 crm_period_number(CrmPeriod *period, TimestampTz moment)
 {
-	pg_time_t time = (pg_time_t) (floor_divide(moment, USECS_PER_SEC) +
-								  (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY);
+	pg_time_t time = unix_time(moment);
 	const CrmOffsetRange *range = &period->range[period->recent];
-	int64 local, number;
+	int64 number;
 
 	if (period->n_ranges == 0 || time < range->from || time >= range->to)
 		range = find_range(period, time);
-	local = moment + range->offset;
-	if (period->months > 0)
-		number = floor_divide(month_number(local), period->months);
-	else
-		number = floor_divide(local - ORIGIN, period->micros);
+	number = local_number(period, moment + range->offset);
 	if (number < PG_INT32_MIN || number > PG_INT32_MAX)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("argument \"period\" is too short for an order of %s",
 					   timestamptz_to_str(moment)));
 	return (int32) number;
+}
+
+/* Give the local time at which a period begins; an error when there is no such time. */
+Timestamp
+crm_period_local_start(const CrmPeriod *period, int64 number)
+{
+	int64 local;
+
+	if (period->months > 0)
+	{
+		int64 month = number * period->months;
+		int64 year = 2000 + floor_divide(month, MONTHS_PER_YEAR);
+		int in_year = (int) (month - (year - 2000) * MONTHS_PER_YEAR) + 1;
+
+		if (year < JULIAN_MINYEAR || year >= JULIAN_MAXYEAR ||
+			!IS_VALID_JULIAN((int) year, in_year, 1))
+			local = PG_INT64_MAX;
+		else
+			local = (int64) (date2j((int) year, in_year, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+	}
+	else if (pg_mul_s64_overflow(number, period->micros, &local) ||
+			 pg_add_s64_overflow(local, ORIGIN, &local))
+		local = PG_INT64_MAX;
+	if (!IS_VALID_TIMESTAMP(local))
+		ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				errmsg("timestamp out of range"));
+	return local;
+}
+
+/* Give the number of the period that a local time falls in; it may be beyond those of orders. */
+int64
+crm_period_local_number(const CrmPeriod *period, Timestamp local)
+{
+	return local_number(period, local);
+}
+
+/*
+ * Give the first moment of a period. Where clocks skip its local start it is the moment they are
+ * changed, where they repeat it the earlier of the two.
+ */
+TimestampTz
+crm_period_start(CrmPeriod *period, int64 number)
+{
+	Timestamp local = crm_period_local_start(period, number);
+	TimestampTz start[2];
+
+	for (int i = 0; i < 2; i++)
+	{
+		/* the offset a day before, and a day after; no zone changes it twice in two days */
+		pg_time_t near = unix_time(local) + (i == 0 ? -SECS_PER_DAY : SECS_PER_DAY);
+
+		start[i] = local - find_range(period, near)->offset;
+		if (!IS_VALID_TIMESTAMP(start[i]))
+			ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+					errmsg("timestamp out of range"));
+	}
+	if (start[1] < start[0] && crm_period_number(period, start[1]) == number)
+		return start[1];
+	if (start[1] > start[0] && crm_period_number(period, start[0]) != number)
+		return start[1];
+	return start[0];
 }

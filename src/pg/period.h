@@ -27,5 +27,8 @@ typedef struct CrmPeriod
 
 extern void crm_period_begin(CrmPeriod *period, const Interval *length, pg_tz *zone);
 extern int32 crm_period_number(CrmPeriod *period, TimestampTz moment);
+extern Timestamp crm_period_local_start(const CrmPeriod *period, int64 number);
+extern int64 crm_period_local_number(const CrmPeriod *period, Timestamp local);
+extern TimestampTz crm_period_start(CrmPeriod *period, int64 number);
 
 #endif

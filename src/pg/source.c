@@ -66,6 +66,12 @@ const CrmContract crm_contract_subscriptions = {
 	"customer_id, started_at, ended_at (castable to timestamptz; a null end: still a customer)",
 	NULL, NULL};
 
+const CrmContract crm_contract_recurring = {
+	"subscriptions",
+	"customer_id, started_at, ended_at (castable to timestamptz; a null end: still a customer), "
+	"amount (a period's, castable to float8)",
+	NULL, NULL};
+
 /* Begin to use sources; to be paired with crm_source_close. What is palloc'd in between goes with
  * it. */
 void

@@ -34,6 +34,7 @@ extern const CrmContract crm_contract_features;
 extern const CrmContract crm_contract_labels;
 extern const CrmContract crm_contract_regression;
 extern const CrmContract crm_contract_subscriptions;
+extern const CrmContract crm_contract_recurring;
 
 /* A prepared query over a source; it lives until crm_source_close. */
 typedef struct CrmQuery

@@ -1,5 +1,6 @@
 /*
- * Tests of kernel/cox_concordance.c against all pairs, on random rows with ties.
+ * Tests of kernel/cox_concordance.c against all pairs, and its variance against the derivative by
+ * each row's weight, on random rows with ties.
  */
 #include "tap.h"
 
@@ -10,9 +11,22 @@
 
 static double at[N], event[N], entry[N], stratum[N], score[N];
 
+/* The infinitesimal jackknife by its definition. */
+static double
+jackknife(double pair[N][2], const CrmConcordance *count)
+{
+	double all = (double) (count->concordant + count->discordant + count->tied), sum = 0;
+	double c = ((double) count->concordant + 0.5 * (double) count->tied) / all;
+
+	for (int i = 0; i < N; i++)
+		sum += pow((pair[i][0] - c * pair[i][1]) / all, 2);
+	return sum;
+}
+
 int
 main(void)
 {
+	static double pair[N][2]; /* concordant with half of the tied, and all */
 	CrmRng rng;
 
 	crm_rng_seed(&rng, 21, 0);
@@ -22,7 +36,7 @@ main(void)
 		CrmCtx *ctx = tap_context(&tap);
 		CrmCoxData data = {.time = at, .event = event, .n = N};
 		CrmCoxPass pass;
-		CrmConcordance got, want = {0, 0, 0};
+		CrmConcordance got, want = {0};
 
 		for (int i = 0; i < N; i++)
 		{
@@ -37,6 +51,7 @@ main(void)
 		for (int i = 0; i < N; i++) /* of the position */
 			score[i] = floor(crm_rng_uniform(&rng) * (round < 4 ? 5 : 1000));
 		is_int(crm_concordance(&pass, score, &got), CRM_OK, "counts");
+		memset(pair, 0, sizeof pair);
 		for (int i = 0; i < N; i++)
 			for (int k = 0; k < N; k++)
 			{
@@ -49,11 +64,16 @@ main(void)
 				want.concordant += score[i] > score[k];
 				want.discordant += score[i] < score[k];
 				want.tied += score[i] == score[k];
+				pair[i][0] += (score[i] > score[k]) + 0.5 * (score[i] == score[k]);
+				pair[k][0] += (score[i] > score[k]) + 0.5 * (score[i] == score[k]);
+				pair[i][1]++;
+				pair[k][1]++;
 			}
 		ok(got.concordant == want.concordant && got.discordant == want.discordant &&
 			   got.tied == want.tied,
 		   "round %d: %lld, %lld and %lld pairs as by the definition", round,
 		   (long long) want.concordant, (long long) want.discordant, (long long) want.tied);
+		is_close(got.variance, jackknife(pair, &want), 1e-12, "and the variance");
 		crm_cox_pass_free(&pass);
 		is_clean(&tap, "concordance");
 	}

@@ -2,7 +2,10 @@
  * funnel.h: how far a customer's events come along a chain of steps within a window of time.
  *
  * An event has a time and a step: 0 when none of the conditions holds, else 1 .. n_steps; a row for
- * which several conditions hold is as many events. The modes are those of ClickHouse's windowFunnel.
+ * which several conditions hold is as many events. The modes have the names of ClickHouse's
+ * windowFunnel and its rules, but for one: strict_increase looks at every chain, where ClickHouse
+ * compares with the last event of the step before only, and so misses a chain through an earlier
+ * one when events tie in time. ClickHouse's allow_reentry and strict_once are not handled.
  */
 #ifndef CRM_KERNEL_FUNNEL_H
 #define CRM_KERNEL_FUNNEL_H

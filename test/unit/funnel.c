@@ -67,12 +67,11 @@ main(void)
 									(uint32_t) (crm_rng_next(&rng) % (unsigned) (n_steps + 1))};
 		crm_funnel_sort(&ctx, e, (size_t) n);
 		for (int i = 1; i < n; i++)
-			unsorted += e[i - 1].at > e[i].at ||
-						(e[i - 1].at == e[i].at && e[i - 1].step > e[i].step);
+			unsorted +=
+				e[i - 1].at > e[i].at || (e[i - 1].at == e[i].at && e[i - 1].step > e[i].step);
 		for (unsigned mode = 0; mode < 8; mode++)
 		{
-			CrmStatus status =
-				crm_funnel_level(&ctx, e, (size_t) n, n_steps, window, mode, &level);
+			CrmStatus status = crm_funnel_level(&ctx, e, (size_t) n, n_steps, window, mode, &level);
 
 			wrong[mode] += status != CRM_OK || level != define_level(e, n, n_steps, window, mode);
 			reached += level > 2;

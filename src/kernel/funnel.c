@@ -81,7 +81,7 @@ is_end(const Reached *reached, const CrmFunnelEvent *event, unsigned mode)
  * Give the length of the longest chain of events of steps 1, 2, 3, ..., in the order of the sorted
  * events, whose last is at most window (>= 0, microseconds) after its first; see CrmFunnelMode for
  * what ends the search before the last event. One pass: of the chains that come to a step only the
- * one of the latest start matters. CRM_OK, CRM_DOMAIN for n_steps outside 1 .. CRM_FUNNEL_MAX_STEPS,
+ * one of the latest start matters. CRM_OK, CRM_DOMAIN for n_steps not in 1 .. CRM_FUNNEL_MAX_STEPS,
  * a step above n_steps or a negative window, or CRM_ABORTED.
  */
 CrmStatus

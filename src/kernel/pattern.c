@@ -106,7 +106,7 @@ read_time(Reader *reader, int64_t *micros)
 		if (reader->syntax->span == NULL ||
 			!reader->syntax->span(reader->syntax->user, text, (size_t) (end - text), micros) ||
 			*micros < 0)
-			return refuse(reader, first, "this is no time", quote);
+			return refuse(reader, first, "this is no fixed length of time", quote);
 		reader->at += (size_t) (end - text) + 1;
 		return CRM_OK;
 	}
@@ -257,7 +257,7 @@ crm_pattern_read(CrmPattern *pattern, const char *text, size_t bytes,
 		else if (takes(&reader, "."))
 			status = add_event(&reader, first, 0);
 		else
-			return refuse(&reader, first, "this is not of a pattern",
+			return refuse(&reader, first, "this is no part of a pattern",
 						  "A pattern is made of (?1), (?2), ..., (?t<=3600), . and .*");
 		if (status != CRM_OK)
 			return status;

@@ -3,7 +3,6 @@
  */
 #include "pg/span.h"
 
-#include "common/int.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
@@ -19,21 +18,20 @@ crm_span_check(const Interval *span, const char *name)
 }
 
 /*
- * Give from + span as PostgreSQL adds them, months and days in calendar terms; infinity where that
- * is, or may be, beyond the last timestamp. The end of an infinite moment is that moment.
+ * Give from + span as PostgreSQL adds them, months and days in calendar terms; the last finite moment
+ * where that is, or may be, beyond it. The end of an infinite moment is that moment.
  */
 TimestampTz
 crm_span_end(const Interval *span, TimestampTz from)
 {
 	const double days = 31.0 * span->month + span->day + 1; /* at most, with a clock set back */
-	TimestampTz end;
 
 	if (TIMESTAMP_NOT_FINITE(from))
 		return from;
 	if ((double) from + days * USECS_PER_DAY + (double) span->time >= (double) END_TIMESTAMP)
-		return DT_NOEND;
+		return END_TIMESTAMP - 1;
 	if (span->month == 0 && span->day == 0)
-		return pg_add_s64_overflow(from, span->time, &end) ? DT_NOEND : end;
+		return from + span->time;
 	return DatumGetTimestampTz(DirectFunctionCall2(
 		timestamptz_pl_interval, TimestampTzGetDatum(from), IntervalPGetDatum(span)));
 }

@@ -3,8 +3,8 @@
  * (kernel/funnel.h), and crm.retained, which conditions held in a group where the first one did.
  *
  * The state of window_funnel is the list of the group's rows where a condition holds; the final
- * function sorts it in place, which leaves it the same rows. The state of retained is a bigint: the
- * number of conditions, and a bit for each that held.
+ * function sorts it in place, which leaves it the same rows. The state of retained is a bigint:
+ * the number of conditions, and a bit for each that held.
  */
 #include "pg/compat.h"
 
@@ -136,8 +136,10 @@ begin_state(MemoryContext context, const Options *options, int n_conditions)
 }
 
 PG_FUNCTION_INFO_V1(crm_window_funnel_transition_1_0);
-/* crm._window_funnel_transition(internal, interval[, text], timestamptz, boolean[]) -> internal: adds
- * a row */
+/*
+ * crm._window_funnel_transition(internal, interval[, text], timestamptz, boolean[]) -> internal:
+ * adds a row
+ */
 Datum
 crm_window_funnel_transition_1_0(PG_FUNCTION_ARGS)
 {
@@ -278,7 +280,9 @@ crm_retained_combine_1_0(PG_FUNCTION_ARGS)
 }
 
 PG_FUNCTION_INFO_V1(crm_retained_final_1_0);
-/* crm._retained_final(bigint) -> boolean[]: for each condition, whether it and the first held; STRICT
+/*
+ * crm._retained_final(bigint) -> boolean[]: for each condition, whether it and the first held;
+ * STRICT
  */
 Datum
 crm_retained_final_1_0(PG_FUNCTION_ARGS)

@@ -1,9 +1,9 @@
 /*
- * sequence_match.c: the aggregates crm.sequence_match and crm.sequence_count, whether and how often
- * the events of a group are as a pattern says (kernel/pattern.h).
+ * sequence_match.c: the aggregates crm.sequence_match and crm.sequence_count, whether and how
+ * often the events of a group are as a pattern says (kernel/pattern.h).
  *
- * Both have one state, so that PostgreSQL keeps it once for both: the list of the group's rows where
- * a condition holds, and its pattern. A pattern is read once a query; states point to it.
+ * Both have one state, so that PostgreSQL keeps it once for both: the list of the group's rows
+ * where a condition holds, and its pattern. A pattern is read once a query; states point to it.
  */
 #include "pg/compat.h"
 
@@ -117,7 +117,9 @@ begin_state(MemoryContext context, const Pattern *pattern)
 }
 
 PG_FUNCTION_INFO_V1(crm_sequence_match_transition_1_0);
-/* crm._sequence_match_transition(internal, text, timestamptz, boolean[]) -> internal: adds a row */
+/*
+ * crm._sequence_match_transition(internal, text, timestamptz, boolean[]) -> internal: adds a row
+ */
 Datum
 crm_sequence_match_transition_1_0(PG_FUNCTION_ARGS)
 {
@@ -144,7 +146,9 @@ crm_sequence_match_transition_1_0(PG_FUNCTION_ARGS)
 }
 
 PG_FUNCTION_INFO_V1(crm_sequence_match_combine_1_0);
-/* crm._sequence_match_combine(internal, internal) -> internal: adds the rows of the second state */
+/*
+ * crm._sequence_match_combine(internal, internal) -> internal: adds the rows of the second state
+ */
 Datum
 crm_sequence_match_combine_1_0(PG_FUNCTION_ARGS)
 {
@@ -177,7 +181,9 @@ crm_sequence_match_serialize_1_0(PG_FUNCTION_ARGS)
 }
 
 PG_FUNCTION_INFO_V1(crm_sequence_match_deserialize_1_0);
-/* crm._sequence_match_deserialize(bytea, internal) -> internal: a state for the combine function */
+/*
+ * crm._sequence_match_deserialize(bytea, internal) -> internal: a state for the combine function
+ */
 Datum
 crm_sequence_match_deserialize_1_0(PG_FUNCTION_ARGS)
 {

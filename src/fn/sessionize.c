@@ -36,8 +36,10 @@ order_error(TimestampTz last, TimestampTz at)
 }
 
 PG_FUNCTION_INFO_V1(crm_sessionize_1_0);
-/* crm.sessionize(occurred_at timestamptz, gap interval) OVER (...) -> bigint: the number of the row's
- * session in its partition, from 1 on; NULL for a NULL time */
+/*
+ * crm.sessionize(occurred_at timestamptz, gap interval) OVER (...) -> bigint: the number of the
+ * row's session in its partition, from 1 on; NULL for a NULL time
+ */
 Datum
 crm_sessionize_1_0(PG_FUNCTION_ARGS)
 {

@@ -126,10 +126,10 @@ list_candidates(Tied *tied, int step)
 }
 
 /*
- * Give a step a row of its own, moving other steps to other rows where that helps; row taken is not
- * to be had. row_of[s - 1] is the row of each step s of owners (bits). False when there is none, and
- * then nothing has changed. A breadth-first search for an augmenting path (H. W. Kuhn, 1955, doi
- * 10.1002/nav.3800020109).
+ * Give a step a row of its own, moving other steps to other rows where that helps; row taken is
+ * not to be had. row_of[s - 1] is the row of each step s of owners (bits). False when there is
+ * none, and then nothing has changed. A breadth-first search for an augmenting path (H. W. Kuhn,
+ * 1955, doi 10.1002/nav.3800020109).
  */
 static bool
 give_row(Tied *tied, int step, size_t taken, uint32_t owners, size_t *row_of)
@@ -177,8 +177,8 @@ give_row(Tied *tied, int step, size_t taken, uint32_t owners, size_t *row_of)
 }
 
 /*
- * Let the row at index be a step of a chain that uses each row once. Its steps before may be rows of
- * the same time, each another one: as many as rows can be found for, going backwards.
+ * Let the row at index be a step of a chain that uses each row once. Its steps before may be rows
+ * of the same time, each another one: as many as rows can be found for, going backwards.
  */
 static void
 take_once(Search *search, Tied *tied, int step, size_t index)
@@ -266,8 +266,8 @@ take_rows(CrmCtx *ctx, Search *search, Tied *tied)
 /*
  * Give the level of n sorted rows; see CrmFunnelMode for what ends the search before the last row.
  * CRM_OK, CRM_ABORTED, or CRM_DOMAIN for n_steps not in 1 .. CRM_FUNNEL_MAX_STEPS, a step above
- * n_steps or a negative window. Linear in n but for strict_once, where rows of equal times cost more,
- * at most by a factor of the steps' number to the fifth.
+ * n_steps or a negative window. Linear in n but for strict_once, where rows of equal times cost
+ * more, at most by a factor of the steps' number to the fifth.
  */
 CrmStatus
 crm_funnel_level(CrmCtx *ctx, const CrmConditions *rows, size_t n, const CrmFunnelParam *param,

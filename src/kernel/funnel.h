@@ -3,11 +3,11 @@
  *
  * A row is a time and the steps whose condition holds there. It stands for an event a step, or for
  * one event of step 0 when none holds; the events are in the order of time, then step, then the
- * row's conditions. A chain is events of steps 1, 2, 3, ... in that order, the last no later than the
- * end of the window that the first begins; the level is the length of the longest chain. The modes
- * have the names and the rules of ClickHouse's windowFunnel, but for one: strict_increase looks at
- * every chain, where ClickHouse compares with the last event of the step before only, and so misses
- * a chain through an earlier one when events tie in time.
+ * row's conditions. A chain is events of steps 1, 2, 3, ... in that order, the last no later than
+ * the end of the window that the first begins; the level is the length of the longest chain. The
+ * modes have the names and the rules of ClickHouse's windowFunnel, but for one: strict_increase
+ * looks at every chain, where ClickHouse compares with the last event of the step before only, and
+ * so misses a chain through an earlier one when events tie in time.
  */
 #ifndef CRM_KERNEL_FUNNEL_H
 #define CRM_KERNEL_FUNNEL_H

@@ -1,11 +1,11 @@
 /*
  * pattern.c: reading a pattern, and finding it in sorted rows; see pattern.h.
  *
- * Finding: for each row the set of events (bits) that a match begun so far can end at, one step of an
- * automaton a row (R. Baeza-Yates, G. H. Gonnet, 1992, doi 10.1145/135239.135243). A timed event asks
- * for the times of the event before that lie long enough ago; times ascend, so of those the latest is
- * the only one to look at, and it is found by a cursor that follows the rows at that distance. There
- * is no way back, whatever the pattern: time is linear in the rows.
+ * Finding: for each row the set of events (bits) that a match begun so far can end at, one step of
+ * an automaton a row (R. Baeza-Yates, G. H. Gonnet, 1992, doi 10.1145/135239.135243). A timed
+ * event asks for the times of the event before that lie long enough ago; times ascend, so of those
+ * the latest is the only one to look at, and it is found by a cursor that follows the rows at that
+ * distance. There is no way back, whatever the pattern: time is linear in the rows.
  */
 #include "kernel/pattern.h"
 
@@ -48,9 +48,13 @@ refuse(Reader *reader, size_t at, const char *what, const char *hint)
 static void
 skip_spaces(Reader *reader)
 {
-	while (reader->at < reader->bytes && reader->text[reader->at] != '\0' &&
-		   strchr(" \t\r\n", reader->text[reader->at]) != NULL)
-		reader->at++;
+	for (; reader->at < reader->bytes; reader->at++)
+	{
+		char c = reader->text[reader->at];
+
+		if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+			break;
+	}
 }
 
 /* Pass over a text when it stands here. */
@@ -98,16 +102,18 @@ read_time(Reader *reader, int64_t *micros)
 
 	if (takes(reader, "'"))
 	{
-		const char *text = reader->text + reader->at;
-		const char *end = memchr(text, '\'', reader->bytes - reader->at);
+		size_t last = reader->at;
 
-		if (end == NULL)
+		while (last < reader->bytes && reader->text[last] != '\'')
+			last++;
+		if (last == reader->bytes)
 			return refuse(reader, first, "the quote is not closed", quote);
 		if (reader->syntax->span == NULL ||
-			!reader->syntax->span(reader->syntax->user, text, (size_t) (end - text), micros) ||
+			!reader->syntax->span(reader->syntax->user, reader->text + reader->at,
+								  last - reader->at, micros) ||
 			*micros < 0)
 			return refuse(reader, first, "this is no fixed length of time", quote);
-		reader->at += (size_t) (end - text) + 1;
+		reader->at = last + 1;
 		return CRM_OK;
 	}
 	if (digit(reader) < 0)
@@ -228,8 +234,8 @@ read_group(Reader *reader, size_t first)
 }
 
 /*
- * Read a pattern. CRM_OK, or CRM_DOMAIN with the first error, whose texts are constants; n_conditions
- * is 1 to CRM_CONDITIONS_MAX.
+ * Read a pattern. CRM_OK, or CRM_DOMAIN with the first error, whose texts are constants;
+ * n_conditions is 1 to CRM_CONDITIONS_MAX.
  */
 CrmStatus
 crm_pattern_read(CrmPattern *pattern, const char *text, size_t bytes,
@@ -393,10 +399,10 @@ run(CrmCtx *ctx, const CrmPattern *pattern, const CrmConditions *rows, size_t n,
 }
 
 /*
- * Count in *count how often a pattern is found in n sorted rows, up to most (> 0) times: of matches
- * that do not overlap, each the first to end after the one before, which is as many as there can be.
- * Takes n / 8 bytes for each event with a least time since the one before, and gives them back.
- * CRM_OK, CRM_ABORTED, CRM_LIMIT or CRM_NO_MEMORY. Linear in n times the timed events.
+ * Count in *count how often a pattern is found in n sorted rows, up to most (> 0) times: of
+ * matches that do not overlap, each the first to end after the one before, which is as many as
+ * there can be. Takes n / 8 bytes for each event with a least time since the one before, and gives
+ * them back. CRM_OK, CRM_ABORTED, CRM_LIMIT or CRM_NO_MEMORY. Linear in n times the timed events.
  */
 CrmStatus
 crm_pattern_count(CrmCtx *ctx, const CrmPattern *pattern, const CrmConditions *rows, size_t n,

@@ -4,14 +4,16 @@
  *     (?N)          a row where condition N holds
  *     .             any row
  *     .*            any number of rows, none included
- *     (?t op time)  between two events: what is between their times, with any rows between them;
- *                   op is <, <=, >, >=, = or ==, time is in seconds ("90", "0.5") or quoted ('2 hours')
+ *     (?t op time)  between two events: what is between their times, with any rows in between;
+ *                   op is <, <=, >, >=, = or ==, time is seconds (90, 0.5) or quoted ('2 hours')
  *
- * Events that stand side by side are rows next to each other. Spaces may stand between all of these.
- * A match may begin at any row. Several times between the same two events must all fit. A time
- * beside .* is refused: ClickHouse counts it from and to rows that no event of the pattern names.
+ * Events that stand side by side are rows next to each other. Spaces may stand between all of
+ * these. A match may begin at any row. Several times between the same two events must all fit. A
+ * time beside .* is refused: ClickHouse counts it from and to rows that no event of the pattern
+ * names.
  *
- * Not handled: alternatives, repeats of an event, and times between events that are not neighbours.
+ * Not handled: alternatives, repeats of an event, and times between events that are not
+ * neighbours.
  */
 #ifndef CRM_KERNEL_PATTERN_H
 #define CRM_KERNEL_PATTERN_H

@@ -102,7 +102,9 @@ crm_conditions_add(CrmConditionRows *list, MemoryContext memory, const CrmCondit
 	list->n += n;
 }
 
-/* Give a list as one value, palloc'd, with so many bytes of the aggregate's own before the rows. */
+/*
+ * Give a list as one value, palloc'd, with so many bytes of the aggregate's own before the rows.
+ */
 bytea *
 crm_conditions_pack(const CrmConditionRows *list, const void *head, size_t bytes)
 {
@@ -128,8 +130,8 @@ crm_conditions_pack(const CrmConditionRows *list, const void *head, size_t bytes
 }
 
 /*
- * Make a list of what crm_conditions_pack gave, which must be aligned and stay; give the aggregate's
- * own and, in *bytes, its length. Nothing may be added to such a list.
+ * Make a list of what crm_conditions_pack gave, which must be aligned and stay; give the
+ * aggregate's own and, in *bytes, its length. Nothing may be added to such a list.
  */
 const void *
 crm_conditions_unpack(CrmConditionRows *list, bytea *packed, size_t *bytes)

@@ -18,8 +18,8 @@ crm_span_check(const Interval *span, const char *name)
 }
 
 /*
- * Give from + span as PostgreSQL adds them, months and days in calendar terms; the last finite moment
- * where that is, or may be, beyond it. The end of an infinite moment is that moment.
+ * Give from + span as PostgreSQL adds them, months and days in calendar terms; the last finite
+ * moment where that is, or may be, beyond it. The end of an infinite moment is that moment.
  */
 TimestampTz
 crm_span_end(const Interval *span, TimestampTz from)

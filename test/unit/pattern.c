@@ -1,6 +1,6 @@
 /*
- * pattern.c: unit tests of kernel/pattern against the definition: all choices of rows are tried, for
- * random patterns and rows; and every error of the syntax.
+ * pattern.c: unit tests of kernel/pattern against the definition: all choices of rows are tried,
+ * for random patterns and rows; and every error of the syntax.
  */
 #include "kernel/pattern.h"
 #include "host.h"
@@ -65,7 +65,9 @@ matches(const Drawn *d, const CrmConditions *rows, int n, int k, int last, int *
 	return false;
 }
 
-/* True when a match begins at row i, within the first n rows; *end is where the first choices end. */
+/*
+ * True when a match begins at row i, within the first n rows; *end is where the first choices end.
+ */
 static bool
 begins(const Drawn *d, const CrmConditions *rows, int n, int i, int *end)
 {
@@ -74,7 +76,9 @@ begins(const Drawn *d, const CrmConditions *rows, int n, int i, int *end)
 	return matches(d, rows, n, 1, i, end);
 }
 
-/* Count as ClickHouse searches: the first row that begins a match, its first choices, and so on. */
+/*
+ * Count as ClickHouse searches: the first row that begins a match, its first choices, and so on.
+ */
 static int
 count_first(const Drawn *d, const CrmConditions *rows, int n)
 {

@@ -1,10 +1,10 @@
 /*
  * conditions.c: rows in the order of time, then of their conditions, in place.
  *
- * A quicksort over an explicit stack; a range that is split badly too often is given to a heapsort,
- * so the work is O(n log n) at worst (D. R. Musser, 1997, doi
- * 10.1002/(SICI)1097-024X(199708)27:8<983::AID-SPE117>3.0.CO;2-#). Rows in order already, the usual
- * case, are left after one look.
+ * A quicksort over an explicit stack; a range that is split badly too often is given to a
+ * heapsort, so the work is O(n log n) at worst (D. R. Musser, 1997, doi
+ * 10.1002/(SICI)1097-024X(199708)27:8<983::AID-SPE117>3.0.CO;2-#). Rows in order already, the
+ * usual case, are left after one look.
  */
 #include "kernel/base/conditions.h"
 
@@ -95,9 +95,9 @@ look(CrmCtx *ctx, const CrmConditions *rows, size_t n, bool *sorted)
 }
 
 /*
- * Move the rows that come before the pivot (or, with equal, do not come after it) to the front; give
- * their number in *front. The rows are exchanged whether they must or not: no branch to guess.
- * CRM_OK or CRM_ABORTED.
+ * Move the rows that come before the pivot (or, with equal, do not come after it) to the front;
+ * give their number in *front. The rows are exchanged whether they must or not: no branch to
+ * guess. CRM_OK or CRM_ABORTED.
  */
 static CrmStatus
 split(CrmCtx *ctx, CrmConditions *rows, size_t n, const CrmConditions *pivot, bool equal,

@@ -69,7 +69,8 @@ for my $case (@final)
 	$victim->pump_nb;
 	my $cancelled = $node->safe_psql('postgres', qq{
 		DO \$\$ BEGIN FOR i IN 1 .. 60000 LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 73); PERFORM pg_sleep(0.005); END LOOP; PERFORM pg_sleep($after); END \$\$;
-		SELECT extract(epoch FROM clock_timestamp()) FROM pg_stat_activity WHERE application_name = 'victim' AND pg_cancel_backend(pid)});
+		WITH victim AS MATERIALIZED (SELECT pid FROM pg_stat_activity WHERE application_name = 'victim')
+		SELECT extract(epoch FROM clock_timestamp()) FROM victim WHERE pg_cancel_backend(pid)});
 	$victim->finish;
 	like($messages, qr/\A(?:psql:\S+ )?ERROR:  57014: canceling statement due to user request/, "$name is cancelled");
 	like($out, qr/^state 57014$/m, "$name: it was still at work");

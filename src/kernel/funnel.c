@@ -34,8 +34,7 @@ typedef struct Tied
 	size_t n;
 	int64_t end;            /* of a window that begins at this time */
 	bool has_end;           /* known */
-	uint32_t listed;        /* steps (bits) whose candidates stand below */
-	int n_candidates[MOST]; /* by step - 1 */
+	int n_candidates[MOST]; /* by step - 1, when each row may be used once */
 	size_t candidate[MOST][MOST];
 } Tied;
 
@@ -109,20 +108,30 @@ take_step(Search *search, Tied *tied, int step, bool again)
 		(void) is_stopped(search, step);
 }
 
-/* List the first rows where a step holds: with so many, there is one for it after all others. */
-static void
-list_candidates(Tied *tied, int step)
+/*
+ * List for each step the first rows where it holds: with so many, there is one for it after all
+ * others. CRM_OK or CRM_ABORTED.
+ */
+static CrmStatus
+list_candidates(CrmCtx *ctx, Tied *tied)
 {
-	uint32_t bit = UINT32_C(1) << (step - 1);
-	int found = 0;
+	uint32_t open = UINT32_MAX; /* steps whose list is not full */
 
-	if (tied->listed & bit)
-		return;
-	tied->listed |= bit;
-	for (size_t i = 0; i < tied->n && found < MOST; i++)
-		if (tied->rows[i].holds & bit)
-			tied->candidate[step - 1][found++] = i;
-	tied->n_candidates[step - 1] = found;
+	memset(tied->n_candidates, 0, sizeof tied->n_candidates);
+	for (size_t i = 0; i < tied->n; i++)
+	{
+		if (i % POLL_EVERY == POLL_EVERY - 1 && crm_poll(ctx))
+			return CRM_ABORTED;
+		for (uint32_t left = tied->rows[i].holds & open; left != 0; left &= left - 1)
+		{
+			int s = __builtin_ctz(left);
+
+			tied->candidate[s][tied->n_candidates[s]++] = i;
+			if (tied->n_candidates[s] == MOST)
+				open &= ~(UINT32_C(1) << s);
+		}
+	}
+	return CRM_OK;
 }
 
 /*
@@ -142,7 +151,6 @@ give_row(Tied *tied, int step, size_t taken, uint32_t owners, size_t *row_of)
 	{
 		int s = queue[q];
 
-		list_candidates(tied, s);
 		for (int c = 0; c < tied->n_candidates[s - 1]; c++)
 		{
 			size_t row = tied->candidate[s - 1][c];
@@ -207,6 +215,8 @@ take_once(Search *search, Tied *tied, int step, size_t index)
 static CrmStatus
 take_tied_once(CrmCtx *ctx, Search *search, Tied *tied, uint32_t any)
 {
+	if (list_candidates(ctx, tied) != CRM_OK)
+		return CRM_ABORTED;
 	for (int step = 1; step <= search->param->n_steps && !search->ended; step++)
 	{
 		uint32_t bit = UINT32_C(1) << (step - 1), last = 0;
@@ -296,7 +306,6 @@ crm_funnel_level(CrmCtx *ctx, const CrmConditions *rows, size_t n, const CrmFunn
 		tied.n = next - first;
 		tied.has_end = false;
 		tied.end = 0;
-		tied.listed = 0;
 		status = take_rows(ctx, &search, &tied);
 		if (status != CRM_OK)
 			return status;

@@ -285,6 +285,45 @@ try_syntax(void)
 	   "or without a reader of quotes");
 }
 
+/* Random texts: each is a pattern that can be looked for, or an error within it. */
+static void
+try_texts(CrmCtx *ctx)
+{
+	static const char *pieces[] = {"(?", "(?t", "(?1)", "(?2)", ")",      "(", "?", "t",
+								   "<=", "<",   ">",    ">=",   "=",      "0", "1", "99",
+								   ".",  ".*",  "*",    "'",    "minute", " "};
+	const CrmConditions rows[] = {{1, 1}, {2, 2}, {3, 3}, {90000000, 1}};
+	int64_t minute = 60000000, count;
+	CrmPatternSyntax syntax = {.n_conditions = 2, .span = minutes_only, .user = &minute};
+	int good = 0, wrong = 0;
+
+	for (int round = 0; round < 200000; round++)
+	{
+		CrmPatternError error = {SIZE_MAX, NULL, NULL};
+		CrmPattern pattern;
+		char text[120] = "", *exact;
+		CrmStatus status;
+		size_t bytes;
+
+		for (int left = (int) draw_below(12); left > 0; left--)
+			strcat(text, pieces[draw_below(sizeof pieces / sizeof pieces[0])]);
+		bytes = strlen(text);
+		exact = malloc(bytes + (bytes == 0)); /* so that a byte too many shows */
+		memcpy(exact, text, bytes);
+		status = crm_pattern_read(&pattern, exact, bytes, &syntax, &error);
+		free(exact);
+		if (status == CRM_OK)
+		{
+			good++;
+			wrong += crm_pattern_count(ctx, &pattern, rows, 4, INT64_MAX, &count) != CRM_OK ||
+					 count > 4 / pattern.n;
+		}
+		else
+			wrong += status != CRM_DOMAIN || error.at > bytes || error.what == NULL;
+	}
+	ok(good > 2000 && wrong == 0, "of 200000 texts %d are patterns, the others errors", good);
+}
+
 /* Long rows: the longest of patterns, and polls wherever time goes. */
 static void
 try_long(Host *host, CrmCtx *ctx)
@@ -368,6 +407,7 @@ main(void)
 
 	try_random(&host, ctx);
 	try_syntax();
+	try_texts(ctx);
 	try_long(&host, ctx);
 	try_edges(ctx);
 	return tap_done();

@@ -38,6 +38,18 @@ pending(CrmCtx *ctx)
 	return InterruptPending != 0;
 }
 
+/* Let ctx allocate in a memory context that stands, within maintenance_work_mem. */
+void
+crm_memory_over(CrmCtx *ctx, MemoryContext memory)
+{
+	*ctx = (CrmCtx){.allocate = allocate,
+					.release = release,
+					.poll = poll,
+					.pending = pending,
+					.user = memory,
+					.limit = (size_t) maintenance_work_mem * 1024};
+}
+
 /*
  * Make a memory context of that name (a constant) below parent, and let ctx allocate there within
  * maintenance_work_mem. Deleting the memory context frees all.
@@ -49,12 +61,7 @@ crm_memory_begin(CrmCtx *ctx, MemoryContext parent, const char *name)
 		AllocSetContextCreateInternal(parent, name, ALLOCSET_DEFAULT_MINSIZE,
 									  ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
 
-	*ctx = (CrmCtx){.allocate = allocate,
-					.release = release,
-					.poll = poll,
-					.pending = pending,
-					.user = memory,
-					.limit = (size_t) maintenance_work_mem * 1024};
+	crm_memory_over(ctx, memory);
 	return memory;
 }
 

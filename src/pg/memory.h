@@ -8,6 +8,7 @@
 
 #include "kernel/base/context.h"
 
+extern void crm_memory_over(CrmCtx *ctx, MemoryContext memory);
 extern MemoryContext crm_memory_begin(CrmCtx *ctx, MemoryContext parent, const char *name);
 extern void *crm_memory_resize(CrmCtx *ctx, void *memory, size_t old_bytes, size_t bytes);
 extern _Noreturn void crm_memory_error(size_t wanted, const CrmCtx *ctx, const char *what,

@@ -62,7 +62,6 @@ SELECT crm.sequence_match('(?1)(?t<=1)', time, true) FROM t;
 SELECT crm.sequence_match('(?1).*(?t<=1)(?1)', time, true) FROM t;
 SELECT crm.sequence_match('(?1)(?t<=1).*(?1)', time, true) FROM t;
 SELECT crm.sequence_match(repeat('(?1)', 64), time, true), crm.sequence_match(repeat('(?1)', 65), time, true) FROM t;
-SELECT crm.sequence_match('(?1)', time) FROM t;
 SELECT crm.sequence_match('(?1)', time, VARIADIC array_fill(true, ARRAY[33])) FROM t;
 SELECT crm.sequence_match('(?1)', time, VARIADIC array_fill(true, ARRAY[number])) FROM t;
 SELECT crm.sequence_match('(?' || number || ')', time, true, true, true) FROM t;

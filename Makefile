@@ -93,6 +93,11 @@ bench: ## the benchmarks (installs what is missing)
 	@test/bench/records
 	@test/bench/views
 	@test/bench/kmeans
+	@test/bench/clv
+	@test/bench/recovery
+	@test/bench/churn
+	@test/bench/cohorts
+	@test/bench/funnel
 	@test/bench/regression
 	@test/bench/itemset_kernel
 	@test/bench/itemsets

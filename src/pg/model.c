@@ -7,10 +7,9 @@
 
 #include "common/shortest_dec.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 
 #include "pg/source.h"
-
-static const CrmContract contract_models = {"models", "name, parameters", NULL, "fitted"};
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
@@ -84,6 +83,21 @@ crm_model_put_rows(StringInfo json, const char *key, const double *values, int n
 		appendStringInfoString(json, i > 0 ? ",[" : "[");
 		append_numbers(json, values + (size_t) i * d, d);
 		appendStringInfoChar(json, ']');
+	}
+	appendStringInfoChar(json, ']');
+}
+
+/* Add an array of texts. */
+void
+crm_model_put_texts(StringInfo json, const char *key, const char *const *texts, int n)
+{
+	put_key(json, key);
+	appendStringInfoChar(json, '[');
+	for (int i = 0; i < n; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(json, ',');
+		escape_json(json, texts[i]);
 	}
 	appendStringInfoChar(json, ']');
 }
@@ -232,47 +246,95 @@ crm_model_rows(const CrmModelReader *model, const char *key, double *values, int
 	}
 }
 
-typedef struct StoredReader
+/* Give the array of a key, of at most so many elements; *n gets how many. */
+static JsonbContainer *
+get_array(const CrmModelReader *model, const char *key, int most, int *n)
+{
+	JsonbValue value = get(model, key, jbvBinary);
+
+	if (!JsonContainerIsArray(value.val.binary.data) ||
+		JsonContainerSize(value.val.binary.data) > most)
+		crm_model_error(model, key);
+	*n = (int) JsonContainerSize(value.val.binary.data);
+	return value.val.binary.data;
+}
+
+/* Give the texts of an array, at most so many, palloc'd; *n gets how many. */
+char **
+crm_model_texts(const CrmModelReader *model, const char *key, int most, int *n)
+{
+	JsonbContainer *array = get_array(model, key, most, n);
+	char **texts = palloc(Max(*n, 1) * sizeof(char *));
+
+	for (int i = 0; i < *n; i++)
+	{
+		JsonbValue *text = getIthJsonbValueFromContainer(array, i);
+
+		if (text->type != jbvString)
+			crm_model_error(model, key);
+		texts[i] = pnstrdup(text->val.string.val, text->val.string.len);
+	}
+	return texts;
+}
+
+/* Give the numbers of an array, at most so many, palloc'd; *n gets how many. */
+double *
+crm_model_all_numbers(const CrmModelReader *model, const char *key, int most, int *n)
+{
+	double *numbers;
+
+	(void) get_array(model, key, most, n);
+	numbers = palloc(Max(*n, 1) * sizeof(double));
+	crm_model_numbers(model, key, numbers, *n);
+	return numbers;
+}
+
+/* ---- finding ----------------------------------------------------------------------------- */
+
+static const CrmContract contract_models = {"models", "name, parameters", NULL, "model"};
+
+/* Where a model that is read goes. */
+typedef struct Finder
 {
 	MemoryContext keep;
 	Jsonb *json;
-} StoredReader;
+} Finder;
 
 /* Take the parameters of a row of crm.model. */
 static void
 take_stored(TupleTableSlot *slot, void *arg)
 {
-	StoredReader *reader = arg;
-	MemoryContext caller = MemoryContextSwitchTo(reader->keep);
+	Finder *finder = arg;
+	MemoryContext caller = MemoryContextSwitchTo(finder->keep);
 
-	reader->json = DatumGetJsonbPCopy(slot->tts_values[0]);
+	finder->json = DatumGetJsonbPCopy(slot->tts_values[0]);
 	MemoryContextSwitchTo(caller);
 }
 
 /*
- * Give the jsonb that an argument "fitted" means: a model itself, or the name of one in crm.model.
- * family and function say, in the error that there is none, how such a model is stored.
+ * Give the jsonb that an argument means: a model itself, or the name of one in crm.model. family
+ * and function are for the hint: what it is stored as, and what makes such models.
  */
 Jsonb *
-crm_model_find(const char *fitted, const char *family, const char *function)
+crm_model_find(const char *model, const char *family, const char *function)
 {
-	StoredReader reader = {CurrentMemoryContext, NULL};
+	Finder finder = {CurrentMemoryContext, NULL};
 	CrmQuery query;
 
-	if (fitted[strspn(fitted, " \t\n\r")] == '{')
-		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(fitted)));
+	if (model[strspn(model, " \t\n\r")] == '{')
+		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(model)));
 	crm_source_open();
 	query = crm_source_prepare(psprintf("SELECT m.parameters FROM crm.model m WHERE m.name "
 										"OPERATOR(pg_catalog.=) %s",
-										quote_literal_cstr(fitted)),
+										quote_literal_cstr(model)),
 							   &contract_models);
-	crm_source_run(&query, NULL, false, take_stored, &reader);
+	crm_source_run(&query, NULL, false, take_stored, &finder);
 	crm_source_close();
-	if (reader.json == NULL)
+	if (finder.json == NULL)
 		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
-				errmsg("crm.model has no model \"%s\"", fitted),
+				errmsg("crm.model has no model \"%s\"", model),
 				errhint("Store one: INSERT INTO crm.model (name, family, parameters) SELECT '...', "
 						"'%s', fitted FROM %s(...).",
 						family, function));
-	return reader.json;
+	return finder.json;
 }

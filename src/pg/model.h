@@ -26,6 +26,7 @@ extern void crm_model_put_number(StringInfo json, const char *key, double value)
 extern void crm_model_put_numbers(StringInfo json, const char *key, const double *values, int n);
 extern void crm_model_put_rows(StringInfo json, const char *key, const double *values, int n,
 							   int d);
+extern void crm_model_put_texts(StringInfo json, const char *key, const char *const *texts, int n);
 extern Datum crm_model_finish(StringInfo json);
 extern void crm_model_expect(const CrmModelReader *model, const char *kind, int version);
 extern int crm_model_int(const CrmModelReader *model, const char *key, int low, int high);
@@ -34,7 +35,10 @@ extern int crm_model_word(const CrmModelReader *model, const char *key, const Cr
 extern void crm_model_numbers(const CrmModelReader *model, const char *key, double *values, int n);
 extern void crm_model_rows(const CrmModelReader *model, const char *key, double *values, int n,
 						   int d);
-extern Jsonb *crm_model_find(const char *fitted, const char *family, const char *function);
+extern char **crm_model_texts(const CrmModelReader *model, const char *key, int most, int *n);
+extern double *crm_model_all_numbers(const CrmModelReader *model, const char *key, int most,
+									 int *n);
+extern Jsonb *crm_model_find(const char *model, const char *family, const char *function);
 extern _Noreturn void crm_model_error(const CrmModelReader *model, const char *key);
 
 #endif

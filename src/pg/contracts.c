@@ -5,8 +5,6 @@
 
 #include <math.h>
 
-#include "common/int.h"
-#include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -16,6 +14,7 @@
 #include "pg/source.h"
 
 #define FIRST_ROOM 1024
+#define FIT_BYTES  16 /* that the fit takes of a contract */
 #define WHAT       "valuing contracts"
 
 /* The columns of the query that is made of the source; the last one where contracts differ. */
@@ -127,21 +126,36 @@ customer_number(CrmContracts *contracts, Datum datum)
 	return (uint32) (number->number - 1);
 }
 
-/* Make room for another row. */
+/* Give the rows that room. */
+static void
+resize(CrmContracts *contracts, size_t room)
+{
+	size_t size = sizeof(CrmContractRow);
+
+	contracts->row =
+		crm_memory_resize(&contracts->ctx, contracts->row, contracts->room * size, room * size);
+	if (contracts->row == NULL)
+		crm_contracts_check(contracts, CRM_LIMIT);
+	contracts->room = room;
+}
+
+/* Make room for more rows: twice as many, or as many as the budget allows and can still fit. */
 static void
 grow(CrmContracts *contracts)
 {
-	size_t room = Max(2 * contracts->room, FIRST_ROOM);
+	const CrmCtx *ctx = &contracts->ctx;
 	size_t size = sizeof(CrmContractRow);
-	CrmContractRow *row =
-		crm_memory_resize(&contracts->ctx, contracts->row, contracts->room * size, room * size);
+	size_t others = ctx->used - contracts->room * size +
+					(size_t) contracts->customers.n * (sizeof(uint32) + sizeof(size_t));
+	size_t left = ctx->limit > others ? ctx->limit - others : 0;
+	size_t most = left / (size + FIT_BYTES);
+	size_t room = Min(Max(2 * contracts->room, FIRST_ROOM), most);
 
-	if (row == NULL)
-		crm_memory_error(contracts->ctx.used + (room - contracts->room) * size, &contracts->ctx,
-						 WHAT, psprintf("%zu contracts so far", contracts->n),
+	if (room <= contracts->room)
+		crm_memory_error(others + (2 * contracts->room + 1) * (size + FIT_BYTES), ctx, WHAT,
+						 psprintf("%zu contracts so far", contracts->n),
 						 "give a source with fewer rows");
-	contracts->row = row;
-	contracts->room = room;
+	resize(contracts, room);
 }
 
 /* Tell whether a row may be used; count it where it may not. Errors for one that cannot be. */
@@ -235,6 +249,8 @@ arrange(CrmContracts *contracts)
 	CrmCtx *ctx = &contracts->ctx;
 	size_t customers = contracts->customers.n, at = 0;
 
+	if (contracts->room > 0)
+		resize(contracts, contracts->n);
 	contracts->order = crm_allocate(ctx, customers, sizeof(uint32));
 	contracts->first = crm_allocate(ctx, customers + 1, sizeof(size_t));
 	if (contracts->order == NULL || contracts->first == NULL)

@@ -48,5 +48,10 @@ FROM crm.simulate_orders(5000, '2020-01-06Z', '2021-01-04Z', acquisition => '0',
 
 -- Usable as a source of itself, streaming: no row is lost between the two.
 SELECT is((SELECT sum(frequency) FROM crm.rfm($$SELECT * FROM crm.simulate_orders(20000, '2020-01-06Z', '2022-01-03Z', seed => 1, acquisition => '84 days')$$)), (SELECT count(*) FROM orders)::numeric, 'crm.rfm reads it whole');
+-- the whole way from simulated rows to the parameters: BG/BB, whose opportunities are whole weeks, and sBG, whose renewals are months
+SELECT ok(abs(ln(estimate[k] / truth)) < 3 * standard_error[k] / estimate[k], 'BG/BB: crm.clv_fit finds parameter ' || k)
+FROM crm.clv_fit('SELECT * FROM crm.simulate_orders(10000, ''2024-01-01Z'', ''2024-04-01Z'', model => ''bgbb'', acquisition => ''0'')', model => 'bgbb', as_of => '2024-03-31 12:00Z', period => '7 days', spend => 'mean') f, unnest(array[1.204, .750, .657, 2.783]) WITH ORDINALITY v (truth, k);
+SELECT ok(abs(ln(estimate[k] / truth)) < 3 * standard_error[k] / estimate[k] AND standard_error[k] / estimate[k] < 0.1, 'sBG: crm.clv_contract_fit finds parameter ' || k)
+FROM crm.clv_contract_fit('SELECT * FROM crm.simulate_subscriptions(10000, ''2022-01-01Z'', ''2024-01-01Z'', alpha => 0.8, beta => 5)', as_of => '2024-01-01Z') f, unnest(array[.8, 5]) WITH ORDINALITY v (truth, k);
 SELECT * FROM finish();
 ROLLBACK;

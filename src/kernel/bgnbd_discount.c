@@ -27,8 +27,8 @@
 #define PANELS     8
 #define NODES      (PANELS * CRM_GAUSS + 1)
 #define STEP       1e-4 /* of differences, on logarithms */
-#define SMALL_ZETA 0.5 /* below it the continued fraction takes hundreds of steps */
-#define FAST_SHAPE 7.0 /* but not from this shape on */
+#define SMALL_ZETA 0.5  /* below it the continued fraction takes hundreds of steps */
+#define FAST_SHAPE 7.0  /* but not from this shape on */
 
 /* Nodes of the time and what is summed over counts at each; the last one is the horizon itself. */
 typedef struct Moments
@@ -203,7 +203,8 @@ weigh_lambda(const void *user, double w)
 
 /* Give E[lambda (1 - e^-((rate + lambda p) h)) / (rate + lambda p)] with n nodes a variable. */
 static double
-discounted(const CrmBgnbdAlive *who, double rate, const CrmPeak *of_p, const CrmPeak *of_lambda, int n)
+discounted(const CrmBgnbdAlive *who, double rate, const CrmPeak *of_p, const CrmPeak *of_lambda,
+		   int n)
 {
 	double p[CRM_QUADRATURE_NODES], weight[CRM_QUADRATURE_NODES];
 	double lambda[CRM_QUADRATURE_NODES], weight_lambda[CRM_QUADRATURE_NODES];

@@ -232,8 +232,8 @@ make_table(CrmCtx *ctx, const uint64_t *values, size_t n, uint32_t *sorted, uint
 }
 
 /*
- * Make the tables of x and of the times, and let the rows refer to them. Gives *index back as soon as
- * it has served.
+ * Make the tables of x and of the times, and let the rows refer to them. Gives *index back as soon
+ * as it has served.
  */
 static CrmStatus
 make_tables(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint32_t **index)

@@ -15,8 +15,8 @@
  *     up to MOST counts matter, P(K = 0) > e^-690     the sum over counts       1e-12 (MOST ulps)
  *     all else: heavy buyers, horizons far above T    the integral over p       1e-11
  *
- * Both hold for any a, b and r that crm_bgnbd_check_parameters takes, x to 1e9, T to 1e12. Discounted
- * orders are in bgnbd_discount.c. All are pure functions. A customer is (x, t_x, T) as
+ * Both hold for any a, b and r that crm_bgnbd_check_parameters takes, x to 1e9, T to 1e12.
+ * Discounted orders are in bgnbd_discount.c. All are pure functions. A customer is (x, t_x, T) as
  * crm_btyd_check takes it; for other values, a horizon below zero or a NaN anywhere they give NaN.
  */
 #include <float.h>
@@ -73,8 +73,8 @@ crm_bgnbd_p_alive_slopes(const CrmBgnbd *model, double x, double t_x, double t, 
 		left = odds > 0.0 ? 1.0 / (1.0 + exp(-odds)) : exp(odds) / (1.0 + exp(odds));
 	}
 	slopes[0] = -left * model->r * log1p((t - t_x) / (model->alpha + t_x));
-	slopes[1] = left * shape * (model->alpha / (model->alpha + t_x)) *
-				((t - t_x) / (model->alpha + t));
+	slopes[1] =
+		left * shape * (model->alpha / (model->alpha + t_x)) * ((t - t_x) / (model->alpha + t));
 	slopes[2] = -left;
 	slopes[3] = y > 0.0 ? left * model->b / (model->b + (y - 1.0)) : 0.0;
 	return alive;

@@ -39,8 +39,8 @@ struct CrmClvScorer
 	CrmClvModel model;
 	CrmClvParam param;
 	double z;
-	double scale;  /* c */
-	bool is_known; /* the uncertainty of the orders' parameters */
+	double scale;                  /* c */
+	bool is_known;                 /* the uncertainty of the orders' parameters */
 	double cosine[POINTS][POINTS]; /* of polynomial n at point k */
 	Slot slot[SLOTS];
 };
@@ -313,8 +313,10 @@ look_up(CrmClvScorer *scorer, double x, double t, Shared *shared)
 	for (int i = 1; i < POINTS; i++)
 		for (int v = 0; v < VALUES; v++)
 			sum[v] += polynomial[i] * slot->coefficient[i][v];
-	*shared = (Shared){.orders = sum[0], .discounted = sum[1], .residual = sum[2],
-						.any = sum[3] < 1.0 ? sum[3] : 1.0};
+	*shared = (Shared){.orders = sum[0],
+					   .discounted = sum[1],
+					   .residual = sum[2],
+					   .any = sum[3] < 1.0 ? sum[3] : 1.0};
 	memcpy(shared->slope, sum + 4, sizeof shared->slope);
 }
 
@@ -419,10 +421,10 @@ crm_clv_score(CrmClvScorer *scorer, const CrmClvCustomer *customer, CrmClvValue 
 	look_up(scorer, customer->x, customer->t, &shared);
 	value->p_alive = p_alive_slopes(model->kind, model->theta, customer, slope);
 	value->expected_orders = value->p_alive * shared.orders;
-	value->p_any_order = model->kind == CRM_CLV_BGBB
-							 ? 1.0 - crm_bgbb_p_none(&bgbb, customer->x, customer->t_x, customer->t,
-													 param->horizon)
-							 : value->p_alive * shared.any;
+	value->p_any_order =
+		model->kind == CRM_CLV_BGBB
+			? 1.0 - crm_bgbb_p_none(&bgbb, customer->x, customer->t_x, customer->t, param->horizon)
+			: value->p_alive * shared.any;
 	worth = param->margin * value->order_value * value->p_alive;
 	value->clv = worth * shared.discounted;
 	value->residual = worth * shared.residual;

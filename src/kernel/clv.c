@@ -39,8 +39,8 @@ struct CrmClvScorer
 	CrmClvModel model;
 	CrmClvParam param;
 	double z;
-	double scale;  /* c */
-	bool is_known; /* the uncertainty of the orders' parameters */
+	double scale;                  /* c */
+	bool is_known;                 /* the uncertainty of the orders' parameters */
 	double cosine[POINTS][POINTS]; /* of polynomial n at point k */
 	Slot slot[SLOTS];
 };
@@ -126,6 +126,7 @@ share(const CrmClvScorer *scorer, double x, double t, Shared *shared)
 	double horizon = scorer->param.horizon, discount = scorer->param.discount;
 	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
 	CrmParetonbd paretonbd = as_paretonbd(theta);
+	CrmBgbbModel bgbb = as_bgbb(theta);
 
 	shared->orders = orders_if_alive(kind, theta, x, t, horizon, 0.0);
 	shared->residual =
@@ -144,7 +145,7 @@ share(const CrmClvScorer *scorer, double x, double t, Shared *shared)
 	}
 	else
 	{
-		shared->any = NAN; /* score asks for what the whole history says */
+		shared->any = crm_bgbb_any_if_alive(&bgbb, x, t, horizon);
 		shared->discounted = orders_if_alive(kind, theta, x, t, horizon, discount);
 		for (int k = 0; k < CRM_CLV_PARAMETERS; k++)
 		{
@@ -313,8 +314,10 @@ look_up(CrmClvScorer *scorer, double x, double t, Shared *shared)
 	for (int i = 1; i < POINTS; i++)
 		for (int v = 0; v < VALUES; v++)
 			sum[v] += polynomial[i] * slot->coefficient[i][v];
-	*shared = (Shared){.orders = sum[0], .discounted = sum[1], .residual = sum[2],
-						.any = sum[3] < 1.0 ? sum[3] : 1.0};
+	*shared = (Shared){.orders = sum[0],
+					   .discounted = sum[1],
+					   .residual = sum[2],
+					   .any = sum[3] < 1.0 ? sum[3] : 1.0};
 	memcpy(shared->slope, sum + 4, sizeof shared->slope);
 }
 
@@ -406,7 +409,6 @@ crm_clv_score(CrmClvScorer *scorer, const CrmClvCustomer *customer, CrmClvValue 
 	const CrmClvModel *model = &scorer->model;
 	const CrmClvParam *param = &scorer->param;
 	double slope[CRM_CLV_PARAMETERS], spend_variance, worth;
-	CrmBgbbModel bgbb = as_bgbb(model->theta);
 	Shared shared;
 
 	*value = (CrmClvValue){.p_alive = NAN, .low = NAN, .high = NAN};
@@ -419,10 +421,7 @@ crm_clv_score(CrmClvScorer *scorer, const CrmClvCustomer *customer, CrmClvValue 
 	look_up(scorer, customer->x, customer->t, &shared);
 	value->p_alive = p_alive_slopes(model->kind, model->theta, customer, slope);
 	value->expected_orders = value->p_alive * shared.orders;
-	value->p_any_order = model->kind == CRM_CLV_BGBB
-							 ? 1.0 - crm_bgbb_p_none(&bgbb, customer->x, customer->t_x, customer->t,
-													 param->horizon)
-							 : value->p_alive * shared.any;
+	value->p_any_order = value->p_alive * shared.any;
 	worth = param->margin * value->order_value * value->p_alive;
 	value->clv = worth * shared.discounted;
 	value->residual = worth * shared.residual;

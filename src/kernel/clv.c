@@ -126,7 +126,6 @@ share(const CrmClvScorer *scorer, double x, double t, Shared *shared)
 	double horizon = scorer->param.horizon, discount = scorer->param.discount;
 	CrmBgnbd bgnbd = as_bgnbd(kind, theta);
 	CrmParetonbd paretonbd = as_paretonbd(theta);
-	CrmBgbbModel bgbb = as_bgbb(theta);
 
 	shared->orders = orders_if_alive(kind, theta, x, t, horizon, 0.0);
 	shared->residual =
@@ -145,7 +144,7 @@ share(const CrmClvScorer *scorer, double x, double t, Shared *shared)
 	}
 	else
 	{
-		shared->any = crm_bgbb_any_if_alive(&bgbb, x, t, horizon);
+		shared->any = NAN; /* no smooth function of T where x is near T: score asks itself */
 		shared->discounted = orders_if_alive(kind, theta, x, t, horizon, discount);
 		for (int k = 0; k < CRM_CLV_PARAMETERS; k++)
 		{
@@ -408,6 +407,7 @@ crm_clv_score(CrmClvScorer *scorer, const CrmClvCustomer *customer, CrmClvValue 
 {
 	const CrmClvModel *model = &scorer->model;
 	const CrmClvParam *param = &scorer->param;
+	CrmBgbbModel bgbb = as_bgbb(model->theta);
 	double slope[CRM_CLV_PARAMETERS], spend_variance, worth;
 	Shared shared;
 
@@ -421,6 +421,8 @@ crm_clv_score(CrmClvScorer *scorer, const CrmClvCustomer *customer, CrmClvValue 
 	look_up(scorer, customer->x, customer->t, &shared);
 	value->p_alive = p_alive_slopes(model->kind, model->theta, customer, slope);
 	value->expected_orders = value->p_alive * shared.orders;
+	if (model->kind == CRM_CLV_BGBB)
+		shared.any = crm_bgbb_any_if_alive(&bgbb, customer->x, customer->t, param->horizon);
 	value->p_any_order = value->p_alive * shared.any;
 	worth = param->margin * value->order_value * value->p_alive;
 	value->clv = worth * shared.discounted;

@@ -73,8 +73,8 @@ crm_bgnbd_p_alive_slopes(const CrmBgnbd *model, double x, double t_x, double t, 
 		left = odds > 0.0 ? 1.0 / (1.0 + exp(-odds)) : exp(odds) / (1.0 + exp(odds));
 	}
 	slopes[0] = -left * model->r * log1p((t - t_x) / (model->alpha + t_x));
-	slopes[1] = left * shape * (model->alpha / (model->alpha + t_x)) *
-				((t - t_x) / (model->alpha + t));
+	slopes[1] =
+		left * shape * (model->alpha / (model->alpha + t_x)) * ((t - t_x) / (model->alpha + t));
 	slopes[2] = -left;
 	slopes[3] = y > 0.0 ? left * model->b / (model->b + (y - 1.0)) : 0.0;
 	return alive;

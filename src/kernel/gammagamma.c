@@ -75,8 +75,6 @@ CrmStatus
 crm_gammagamma_collapse(CrmCtx *ctx, const CrmGammaGammaData *data, CrmBtyd *rows)
 {
 	CrmBtydData columns = {.x = data->x, .t = data->mean, .weight = data->weight, .n = data->n};
-	double *zeros;
-	CrmStatus status;
 
 	memset(rows, 0, sizeof *rows);
 	for (size_t i = 0; i < data->n; i++)
@@ -89,14 +87,7 @@ crm_gammagamma_collapse(CrmCtx *ctx, const CrmGammaGammaData *data, CrmBtyd *row
 			return CRM_DOMAIN;
 		}
 	}
-	zeros = crm_allocate(ctx, data->n, sizeof *zeros);
-	if (zeros == NULL)
-		return ctx->failure;
-	memset(zeros, 0, data->n * sizeof *zeros);
-	columns.t_x = zeros;
-	status = crm_btyd_collapse(ctx, &columns, rows);
-	crm_release(ctx, zeros, data->n, sizeof *zeros);
-	return status;
+	return crm_btyd_collapse(ctx, &columns, rows);
 }
 
 /* Give the log-likelihood, and in gradient, if not NULL, its derivatives by p, q and v. */

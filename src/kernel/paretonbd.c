@@ -97,8 +97,8 @@ add_row(const Task *task, const CrmParetonbd *at, size_t i, bool derive, CrmSum 
 									 .log_beta = task->log_beta[row.t_x]};
 	CrmParetonbdMeans means;
 	double stays = -shape * log_a - at->s * log_b;
-	double left = log(at->s / at->beta) +
-				  crm_paretonbd_log_integral(&integral, derive ? &means : NULL);
+	double left =
+		log(at->s / at->beta) + crm_paretonbd_log_integral(&integral, derive ? &means : NULL);
 	double e = exp(-fabs(left - stays)), p = (left > stays ? 1.0 : e) / (1.0 + e);
 	double share_alpha, share_beta; /* E[y / (alpha + y)] if he has left at y, the same of beta */
 

@@ -55,8 +55,8 @@ extern CrmStatus crm_paretonbd_log_likelihood(CrmCtx *ctx, const CrmBtyd *data,
 											  double *gradient);
 
 extern double crm_paretonbd_p_alive(const CrmParetonbd *model, double x, double t_x, double t);
-extern double crm_paretonbd_p_alive_slopes(const CrmParetonbd *model, double x, double t_x, double t,
-										   double *slopes);
+extern double crm_paretonbd_p_alive_slopes(const CrmParetonbd *model, double x, double t_x,
+										   double t, double *slopes);
 extern double crm_paretonbd_expected_if_alive(const CrmParetonbd *model, double x, double t,
 											  double horizon);
 extern double crm_paretonbd_expected_orders(const CrmParetonbd *model, double x, double t_x,

@@ -7,10 +7,10 @@
 #include "kernel/base/quadrature.h"
 #include "kernel/paretonbd_integral.h"
 
-#define LONGEST 2.0  /* panel */
-#define CHANGE  10.0 /* of the integrand's log in a panel, at most about */
-#define DEPTH   45.0
-#define TAME    3.0  /* change in a panel, and its length below, for which the shorter rule is exact */
+#define LONGEST     2.0  /* panel */
+#define CHANGE      10.0 /* of the integrand's log in a panel, at most about */
+#define DEPTH       45.0
+#define TAME        3.0 /* change in a panel, and its length below, for which the shorter rule is exact */
 #define TAME_LENGTH 1.6
 #define NEAR        0.05
 #define QUICK_POWER 200.0
@@ -50,8 +50,8 @@ log_at(const CrmParetonbdIntegral *i, double scale, double v, double *slope)
 
 	if (v > 0.0)
 		logs_at(i, scale, v, is_quick(i, v), &log_a, &log_b, &way);
-	*slope = 1.0 - (way + scale) * (i->a / (i->alpha + i->y0 + way) +
-									i->b / (i->beta + i->y0 + way) + i->rate);
+	*slope = 1.0 - (way + scale) *
+					   (i->a / (i->alpha + i->y0 + way) + i->b / (i->beta + i->y0 + way) + i->rate);
 	return v - i->a * log_a - i->b * log_b - i->rate * way;
 }
 
@@ -74,8 +74,7 @@ add_panel(const CrmParetonbdIntegral *i, double scale, double v, double length, 
 		double at = v + length * node[k], log_a, log_b, way, term;
 
 		logs_at(i, scale, at, quick, &log_a, &log_b, &way);
-		term = length * weight[k] *
-			   exp(at - i->a * log_a - i->b * log_b - i->rate * way - top);
+		term = length * weight[k] * exp(at - i->a * log_a - i->b * log_b - i->rate * way - top);
 		sum += term;
 		if (means == NULL)
 			continue;
@@ -121,9 +120,9 @@ crm_paretonbd_log_integral(const CrmParetonbdIntegral *integral, CrmParetonbdMea
 											 .gone_beta = means->gone_beta * shrink};
 			top = next;
 		}
-		sum += add_panel(i, scale, v, length, top,
-						 length < TAME_LENGTH && length * fmax(fabs(slope), fabs(next_slope)) < TAME,
-						 means);
+		sum += add_panel(
+			i, scale, v, length, top,
+			length < TAME_LENGTH && length * fmax(fabs(slope), fabs(next_slope)) < TAME, means);
 		/* a last panel that ends at the end, not a rounding before it */
 		v = end - v <= length ? end : v + length;
 		slope = next_slope;

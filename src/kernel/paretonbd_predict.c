@@ -70,8 +70,7 @@ crm_paretonbd_p_alive_slopes(const CrmParetonbd *model, double x, double t_x, do
 		slopes[0] = left * model->r * means.log_alpha;
 		slopes[1] = -left * model->alpha * shape * (1.0 / alpha - means.inverse_alpha);
 		slopes[2] = left * (model->s * means.log_beta - 1.0);
-		slopes[3] =
-			-left * model->beta * (model->s / beta - (model->s + 1.0) * means.inverse_beta);
+		slopes[3] = -left * model->beta * (model->s / beta - (model->s + 1.0) * means.inverse_beta);
 	}
 	return (odds > 0.0 ? e : 1.0) / (1.0 + e);
 }
@@ -120,7 +119,8 @@ crm_paretonbd_any_if_alive(const CrmParetonbd *model, double x, double t, double
 		return NAN;
 	if (horizon == 0.0)
 		return 0.0;
-	log_any = log(shape / alpha) + log_integral(alpha, beta, shape + 1.0, model->s, 0.0, horizon, NULL);
+	log_any =
+		log(shape / alpha) + log_integral(alpha, beta, shape + 1.0, model->s, 0.0, horizon, NULL);
 	return exp(fmin(log_any, 0.0));
 }
 

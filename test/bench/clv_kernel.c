@@ -21,8 +21,8 @@
 #include "kernel/clv.h"
 #include "kernel/clv_fit.h"
 
-#define DAYS      730.0 /* that the shop is open */
-#define REPEATS   99
+#define DAYS     730.0 /* that the shop is open */
+#define REPEATS  99
 #define DISCOUNT 0.00026 /* a day */
 
 typedef struct Customers
@@ -155,8 +155,8 @@ take(const char *folder, const char *path)
 		fail(path);
 	all.n = 0;
 	while (all.n < 1000000 && fgets(line, sizeof line, file) != NULL)
-		all.n += sscanf(line, "%*d,%lf,%lf,%lf", &all.x[all.n], &all.t_x[all.n],
-						&all.t[all.n]) == 3;
+		all.n +=
+			sscanf(line, "%*d,%lf,%lf,%lf", &all.x[all.n], &all.t_x[all.n], &all.t[all.n]) == 3;
 	fclose(file);
 	save(folder, &all);
 }

@@ -162,6 +162,45 @@ test_poor(CrmCtx *ctx)
 	}
 }
 
+/* Few customers, on whom r and alpha often run away: the fit ends at a bound, and says so. */
+static void
+test_runaway(CrmCtx *ctx)
+{
+	int bounds = 0, lost = 0;
+
+	for (uint64_t seed = 0; seed < 60; seed++)
+	{
+		CrmBgnbdParam param = {.modified = seed % 2 == 1};
+		CrmBgnbdModel model;
+		CrmBtyd rows;
+		CrmRng rng;
+
+		crm_rng_seed(&rng, seed, 9);
+		for (size_t i = 0; i < 25; i++)
+		{
+			double lambda = crm_rng_gamma(&rng, 0.55) / 10.6, at = 0.0;
+			double leaves = crm_rng_beta(&rng, 0.8, 2.4);
+
+			customer_t[i] = 27.0 + 12.0 * crm_rng_uniform(&rng);
+			customer_x[i] = customer_t_x[i] = 0.0;
+			while ((at += crm_rng_exponential(&rng) / lambda) < customer_t[i])
+			{
+				customer_x[i] += 1.0;
+				customer_t_x[i] = at;
+				if (crm_rng_uniform(&rng) < leaves)
+					break;
+			}
+		}
+		collapse(ctx, 25, &rows);
+		lost += crm_bgnbd_fit(ctx, &rows, &param, &model) != CRM_OK ||
+				model.fit.status == CRM_FIT_NOT_CONVERGED;
+		bounds += model.fit.status == CRM_FIT_AT_BOUND;
+		crm_btyd_free(ctx, &rows);
+	}
+	is_int(lost, 0, "every fit to few customers converges");
+	ok(bounds > 10, "%d of 60 ran away", bounds);
+}
+
 int
 main(void)
 {
@@ -173,6 +212,7 @@ main(void)
 	test_cdnow(ctx);
 	test_recovery(ctx);
 	test_poor(ctx);
+	test_runaway(ctx);
 	ok(crm_bgnbd_check(&param) != NULL, "a negative penalty is refused");
 	is_clean(&tap, "BG/NBD");
 	return tap_done();

@@ -26,8 +26,36 @@ main(void)
 									  {32, 1.04524332837444},
 									  {78, 1.86051905794277}};
 	CrmBgnbd published = {0.243, 4.414, 0.793, 2.426, false};
+	/* r, alpha, a, b, modified, x, T, horizon, E[Y]: mpmath, the closed form with 120 digits, at
+	 * a = 1 the integral over p; large x and horizons above 100 (alpha + T) go by the integral here,
+	 * the others by the sum over counts */
+	static const double regimes[][9] = {
+		{0.243, 4.414, 0.793, 2.426, 0, 2, 38.86, 39, 1.687399305805313},
+		{0.243, 4.414, 1.0, 2.426, 0, 2, 38.86, 39, 1.6251495363432837},
+		{0.243, 4.414, 1.0000001, 2.426, 1, 2, 38.86, 0.001, 5.183220689087725e-5},
+		{0.243, 4.414, 0.999, 2.426, 0, 0, 0.0, 1000, 4.7371779226318805},
+		{0.5, 30.0, 0.9, 0.2, 1, 0, 5.0, 3650, 4.4713348549172665},
+		{0.01, 1000.0, 5.0, 0.001, 0, 0, 1.0, 10.0, 9.9399556153508742e-5},
+		{0.6, 30.0, 0.9, 3.0, 0, 100, 700.0, 365, 41.777528418487575},
+		{0.6, 30.0, 2.0, 1e-06, 0, 300, 700.0, 90, 32.997481595884563},
+		{50.0, 400.0, 0.1, 20.0, 1, 30, 300.0, 365, 40.359643204204699},
+		{0.001, 0.001, 1000.0, 1000.0, 0, 5, 10.0, 0.5, 0.23235568638802482},
+		{10000.0, 100000.0, 0.3, 10000.0, 0, 12, 365.0, 365, 36.391067596321308},
+		{0.6, 30.0, 0.9, 3.0, 0, 1000, 10000.0, 1000.0, 95.557661703672678},
+		{0.6, 30.0, 0.9, 3.0, 0, 100000, 10000.0, 365.0, 3580.8506285332039},
+		{0.6, 0.5, 0.9, 3.0, 0, 4, 1.0, 365.0, 45.463374305473021},
+		{0.6, 30.0, 0.9, 3.0, 1, 10000, 10000.0, 10000.0, 7162.3341660340341},
+	};
 	bool finite = true;
 
+	for (size_t i = 0; i < sizeof regimes / sizeof regimes[0]; i++)
+	{
+		const double *w = regimes[i];
+		CrmBgnbd at = {w[0], w[1], w[2], w[3], w[4] > 0.0};
+
+		is_close(crm_bgnbd_expected_if_alive(&at, w[5], w[6], w[7]), w[8], 1e-11,
+				 "orders in every regime");
+	}
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
 	{
 		const double *w = want[i];
@@ -78,6 +106,23 @@ main(void)
 						 y <= (0.3 + x) * t / (2.0 + t) * (1.0 + 1e-9);
 			}
 	ok(finite, "no NaN, no chance outside [0, 1], no more orders than of one who never leaves");
+	for (int modified = 0; modified < 2; modified++)
+		for (int k = 0; k < CRM_BGNBD_PARAMETERS; k++)
+		{
+			CrmBgnbd up = {0.6, 30.0, 0.9, 3.0, modified}, down = up;
+			double *raise[] = {&up.r, &up.alpha, &up.a, &up.b};
+			double *lower[] = {&down.r, &down.alpha, &down.a, &down.b}, slopes[4], slope;
+			CrmBgnbd at = up;
+
+			*raise[k] *= exp(1e-5);
+			*lower[k] *= exp(-1e-5);
+			slope =
+				log(crm_bgnbd_p_alive(&up, 3, 200, 400) / crm_bgnbd_p_alive(&down, 3, 200, 400));
+			ok(crm_bgnbd_p_alive_slopes(&at, 3, 200, 400, slopes) ==
+				   crm_bgnbd_p_alive(&at, 3, 200, 400),
+			   "P(alive) with its slopes");
+			is_close(slopes[k], slope / 2e-5, 1e-8, "slope of ln P(alive)");
+		}
 	ok(isnan(crm_bgnbd_p_alive(&model, 2, 40.0, 39.0)), "t_x > T is out of the domain");
 	return tap_done();
 }

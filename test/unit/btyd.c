@@ -7,6 +7,100 @@
 
 #define ROWS 3000
 
+/* Give the weight of the customers of x, t_x and t in collapsed rows, 0 when there is no such row. */
+static double
+weight_of(const CrmBtyd *rows, double x, double t_x, double t)
+{
+	for (size_t i = 0; i < rows->n; i++)
+	{
+		CrmBtydRow row = rows->row[i];
+
+		if (rows->x[row.x] == x && rows->time[row.t_x] == t_x && rows->time[row.t] == t)
+			return rows->weight[i];
+	}
+	return 0.0;
+}
+
+/* Whole times, which have a table of their own, against the same as fractions, which are sorted. */
+static void
+test_fractions(CrmCtx *ctx, const CrmBtydData *whole)
+{
+	static double t_x[ROWS], t[ROWS], zero[ROWS];
+	CrmBtydData fraction = {whole->x, t_x, t, NULL, whole->n};
+	CrmBtyd rows, again;
+	bool same = true, ascending = true;
+
+	for (size_t i = 0; i < whole->n; i++)
+	{
+		t_x[i] = whole->t_x[i] + (whole->t_x[i] > 0.0 ? 0.25 : 0.0);
+		t[i] = whole->t[i] + 0.25;
+		zero[i] = 0.0;
+	}
+	ok(crm_btyd_collapse(ctx, whole, &rows) == CRM_OK &&
+		   crm_btyd_collapse(ctx, &fraction, &again) == CRM_OK && rows.n == again.n &&
+		   rows.n_x == again.n_x,
+	   "fractions collapse as whole times do");
+	for (size_t i = 0; i < rows.n; i++)
+	{
+		double early = rows.time[rows.row[i].t_x], now = rows.time[rows.row[i].t];
+
+		same = same && rows.weight[i] == weight_of(&again, rows.x[rows.row[i].x],
+												   early + (early > 0.0 ? 0.25 : 0.0), now + 0.25);
+	}
+	for (size_t i = 1; i < rows.n_t; i++)
+		ascending = ascending && rows.time[i] > rows.time[i - 1];
+	for (size_t i = 1; i < again.n_t; i++)
+		ascending = ascending && again.time[i] > again.time[i - 1];
+	ok(same, "with the same weights");
+	ok(ascending, "times ascend");
+	crm_btyd_free(ctx, &rows);
+	crm_btyd_free(ctx, &again);
+
+	fraction.t_x = NULL;
+	ok(crm_btyd_collapse(ctx, &fraction, &rows) == CRM_OK, "no t_x");
+	fraction.t_x = zero;
+	ok(crm_btyd_collapse(ctx, &fraction, &again) == CRM_OK && rows.n == again.n &&
+		   rows.n_t == again.n_t,
+	   "is t_x = 0");
+	for (size_t i = 0; i < rows.n && i < again.n; i++)
+		same = same && rows.weight[i] == again.weight[i] && rows.row[i].t_x == again.row[i].t_x &&
+			   rows.row[i].t == again.row[i].t;
+	ok(same, "in all rows");
+	crm_btyd_free(ctx, &rows);
+	crm_btyd_free(ctx, &again);
+}
+
+/* The halves hold each row once, and depend on the seed. */
+static void
+test_halves(CrmCtx *ctx, const CrmBtydData *data)
+{
+	CrmBtyd rows, half[2], other;
+	bool once = true;
+
+	(void) crm_btyd_collapse(ctx, data, &rows);
+	for (uint64_t which = 0; which < 2; which++)
+		ok(crm_btyd_half(ctx, &rows, 7, which, &half[which]) == CRM_OK, "a half");
+	for (size_t i = 0; i < rows.n; i++)
+	{
+		double x = rows.x[rows.row[i].x], t_x = rows.time[rows.row[i].t_x];
+		double first = weight_of(&half[0], x, t_x, rows.time[rows.row[i].t]);
+		double second = weight_of(&half[1], x, t_x, rows.time[rows.row[i].t]);
+
+		once = once && first * second == 0.0 && first + second == rows.weight[i];
+	}
+	ok(once, "each row is in one of the halves");
+	is_near(half[0].total + half[1].total, rows.total, 0.0, "their totals");
+	is_near(half[0].orders + half[1].orders, rows.orders, 1e-9, "their orders");
+	ok(half[0].n > rows.n / 4 && half[1].n > rows.n / 4, "neither is small");
+	ok(crm_btyd_half(ctx, &rows, 8, 0, &other) == CRM_OK &&
+		   (other.n != half[0].n || memcmp(other.row, half[0].row, other.n * sizeof *other.row)),
+	   "another seed, another half");
+	crm_btyd_half_free(ctx, &other);
+	crm_btyd_half_free(ctx, &half[1]);
+	crm_btyd_half_free(ctx, &half[0]);
+	crm_btyd_free(ctx, &rows);
+}
+
 int
 main(void)
 {
@@ -61,6 +155,8 @@ main(void)
 	is_near(rows.total, ROWS, 0.0, "total");
 	crm_btyd_free(ctx, &rows);
 	crm_btyd_free(ctx, &again);
+	test_fractions(ctx, &data);
+	test_halves(ctx, &data);
 	t[77] = -1.0;
 	ok(crm_btyd_collapse(ctx, &data, &rows) == CRM_DOMAIN && rows.offender == 77, "a bad row");
 	crm_btyd_free(ctx, &rows);

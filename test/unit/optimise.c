@@ -31,6 +31,23 @@ blind(void *user, const double *x, double *gradient)
 	return value;
 }
 
+/* A start near the floor and a Hessian from elsewhere, a good one and one that is not. */
+static void
+test_near(CrmCtx *ctx)
+{
+	static const double lower[] = {-3.0, -3.0}, upper[] = {3.0, 3.0}, start[] = {1.001, 1.002};
+	static const double good[] = {802.0, -400.0, -400.0, 200.0}, bad[] = {1.0, 0.0, 0.0, 1.0};
+	CrmOptimiseParam param = {2, lower, upper, start, 1, 1e-8, 2000, good};
+	CrmOptimum best;
+
+	ok(crm_minimise(ctx, valley, NULL, &param, &best) == CRM_OK, "from near, by a Hessian");
+	is_near(best.x[1], 1.0, 1e-8, "the same floor");
+	ok(best.evaluations < 20 && !best.fallback, "at once: %d evaluations", best.evaluations);
+	param.hessian = bad;
+	ok(crm_minimise(ctx, valley, NULL, &param, &best) == CRM_OK, "a bad Hessian is made anew");
+	is_near(best.x[1], 1.0, 1e-8, "and leads to the same floor");
+}
+
 int
 main(void)
 {
@@ -60,6 +77,7 @@ main(void)
 	is_close(covariance[0], 200.0 / (802.0 * 200.0 - 160000.0), 1e-5, "variance");
 	ok(crm_covariance(hessian, 2, fixed, covariance) == CRM_OK && covariance[3] == 0.0, "fixed");
 	is_close(covariance[0], 1.0 / 802.0, 1e-6, "variance beside a fixed one");
+	test_near(ctx);
 	for (size_t poll = 1; poll < 60; poll += 7)
 	{
 		tap.polls = 0;

@@ -113,6 +113,48 @@ test_recovery(CrmCtx *ctx)
 	}
 }
 
+/*
+ * Few customers, on whom the likelihood often grows as s and beta run to infinity (they all leave at
+ * the same rate) or r and alpha do: a fit ends at a bound then, with its derivatives' digits kept.
+ */
+static void
+test_runaway(CrmCtx *ctx)
+{
+	CrmParetonbdParam param;
+	CrmParetonbdModel model;
+	int bounds = 0;
+
+	crm_paretonbd_defaults(&param);
+	for (uint64_t seed = 0; seed < 30; seed++)
+	{
+		CrmBtyd rows;
+		CrmRng rng;
+
+		crm_rng_seed(&rng, seed, 9);
+		for (size_t i = 0; i < 200; i++)
+		{
+			double lambda = crm_rng_gamma(&rng, 0.55) / 10.6, at = 0.0, ends;
+
+			ends = crm_rng_exponential(&rng) * 11.7 / crm_rng_gamma(&rng, 0.61);
+			customer_t[i] = 27.0 + 12.0 * crm_rng_uniform(&rng);
+			customer_x[i] = customer_t_x[i] = 0.0;
+			while ((at += crm_rng_exponential(&rng) / lambda) < fmin(customer_t[i], ends))
+			{
+				customer_x[i] += 1.0;
+				customer_t_x[i] = at;
+			}
+		}
+		collapse(ctx, 200, &rows);
+		ok(crm_paretonbd_fit(ctx, &rows, &param, &model) == CRM_OK &&
+			   (model.fit.status == CRM_FIT_CONVERGED || model.fit.status == CRM_FIT_AT_BOUND),
+		   "seed %d: %s, gradient %g", (int) seed, crm_fit_status_word(model.fit.status),
+		   model.fit.gradient_norm);
+		bounds += model.fit.status == CRM_FIT_AT_BOUND;
+		crm_btyd_free(ctx, &rows);
+	}
+	ok(bounds > 3, "%d of 30 ran away", bounds);
+}
+
 int
 main(void)
 {
@@ -122,6 +164,7 @@ main(void)
 	test_likelihood(ctx);
 	test_cdnow(ctx);
 	test_recovery(ctx);
+	test_runaway(ctx);
 	is_clean(&tap, "Pareto/NBD");
 	return tap_done();
 }

@@ -31,19 +31,26 @@ crm_btyd_check(double x, double t_x, double t)
 	return NULL;
 }
 
+static double
+t_x_of(const CrmBtydData *data, size_t i)
+{
+	return data->t_x != NULL ? data->t_x[i] : 0.0;
+}
+
 static uint64_t
 hash_row(const CrmBtydData *data, size_t i)
 {
 	uint64_t hash = crm_mix64(crm_order_double(data->x[i]) + 1);
 
-	hash = crm_mix64(hash ^ crm_mix64(crm_order_double(data->t_x[i]) + 2));
+	hash = crm_mix64(hash ^ crm_mix64(crm_order_double(t_x_of(data, i)) + 2));
 	return crm_mix64(hash ^ crm_mix64(crm_order_double(data->t[i]) + 3));
 }
 
 static bool
 is_same(const CrmBtydData *data, size_t i, size_t j)
 {
-	return data->x[i] == data->x[j] && data->t_x[i] == data->t_x[j] && data->t[i] == data->t[j];
+	return data->x[i] == data->x[j] && t_x_of(data, i) == t_x_of(data, j) &&
+		   data->t[i] == data->t[j];
 }
 
 /*
@@ -61,7 +68,7 @@ hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, u
 	{
 		if (i % POLL_ROWS == 0 && crm_poll(ctx))
 			return CRM_ABORTED;
-		if (crm_btyd_check(data->x[i], data->t_x[i], data->t[i]) != NULL ||
+		if (crm_btyd_check(data->x[i], t_x_of(data, i), data->t[i]) != NULL ||
 			(data->weight != NULL && !(data->weight[i] > 0.0 && data->weight[i] < 1e300)))
 		{
 			btyd->offender = i;
@@ -71,7 +78,8 @@ hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, u
 		index[i] = (uint32_t) i;
 		largest = data->x[i] > largest ? data->x[i] : largest;
 		largest = data->t[i] > largest ? data->t[i] : largest;
-		*whole = *whole && floor(data->t_x[i]) == data->t_x[i] && floor(data->t[i]) == data->t[i];
+		*whole =
+			*whole && floor(t_x_of(data, i)) == t_x_of(data, i) && floor(data->t[i]) == data->t[i];
 	}
 	*whole = *whole && largest < bound;
 	*most = *whole ? (size_t) largest : 0;
@@ -108,7 +116,7 @@ merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint64_t *
 		first = index[first];
 		if (whole)
 			btyd->row[btyd->n] =
-				(CrmBtydRow){(uint32_t) data->x[first], (uint32_t) data->t_x[first],
+				(CrmBtydRow){(uint32_t) data->x[first], (uint32_t) t_x_of(data, first),
 							 (uint32_t) data->t[first]};
 		index[btyd->n++] = (uint32_t) first;
 		if (btyd->n % POLL_ROWS == 0 && crm_poll(ctx))
@@ -212,35 +220,34 @@ make_table(CrmCtx *ctx, const uint64_t *values, size_t n, uint32_t *sorted, uint
 static CrmStatus
 make_tables(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint32_t *index)
 {
-	size_t n = btyd->n;
-	uint64_t *values = crm_allocate(ctx, 2 * n, sizeof *values);
-	uint32_t *sorted = crm_allocate(ctx, 2 * n, sizeof *sorted);
-	uint32_t *place = crm_allocate(ctx, 2 * n, sizeof *place);
-	CrmStatus status =
-		values == NULL || sorted == NULL || place == NULL ? ctx->failure : CRM_OK;
+	size_t n = btyd->n, times = data->t_x != NULL ? 2 * n : n + 1; /* T, then t_x or a zero */
+	uint64_t *values = crm_allocate(ctx, times, sizeof *values);
+	uint32_t *sorted = crm_allocate(ctx, times, sizeof *sorted);
+	uint32_t *place = crm_allocate(ctx, times, sizeof *place);
+	CrmStatus status = values == NULL || sorted == NULL || place == NULL ? ctx->failure : CRM_OK;
 
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 		values[i] = crm_order_double(data->x[index[i]]);
 	if (status == CRM_OK)
-		status =
-			make_table(ctx, values, n, sorted, place, &btyd->x, &btyd->room_x, &btyd->n_x);
+		status = make_table(ctx, values, n, sorted, place, &btyd->x, &btyd->room_x, &btyd->n_x);
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 	{
 		btyd->row[i].x = place[i];
-		values[i] = crm_order_double(data->t_x[index[i]]);
-		values[n + i] = crm_order_double(data->t[index[i]]);
+		values[i] = crm_order_double(data->t[index[i]]);
 	}
+	for (size_t i = 0; status == CRM_OK && i < times - n; i++)
+		values[n + i] = crm_order_double(t_x_of(data, index[i]));
 	if (status == CRM_OK)
-		status = make_table(ctx, values, 2 * n, sorted, place, &btyd->time, &btyd->room_t,
-							&btyd->n_t);
+		status =
+			make_table(ctx, values, times, sorted, place, &btyd->time, &btyd->room_t, &btyd->n_t);
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 	{
-		btyd->row[i].t_x = place[i];
-		btyd->row[i].t = place[n + i];
+		btyd->row[i].t = place[i];
+		btyd->row[i].t_x = place[data->t_x != NULL ? n + i : n];
 	}
-	crm_release(ctx, place, 2 * n, sizeof *place);
-	crm_release(ctx, sorted, 2 * n, sizeof *sorted);
-	crm_release(ctx, values, 2 * n, sizeof *values);
+	crm_release(ctx, place, times, sizeof *place);
+	crm_release(ctx, sorted, times, sizeof *sorted);
+	crm_release(ctx, values, times, sizeof *values);
 	return status;
 }
 

@@ -10,7 +10,8 @@
  * Invariants: distinct rows stand in the order of a hash of their values, which knows nothing of
  * the order in which rows came: sums over them do not depend on it either. Weights of equal rows
  * are summed exactly enough to round alike (base/sum.h). Memory while it is made: 32 bytes a row where
- * times are whole and not much above the number of rows, 56 otherwise; afterwards 20 bytes a
+ * times are whole and not much above the number of rows, 56 otherwise, 40
+ * without t_x; afterwards 20 bytes a
  * distinct row, 8 a distinct time. Not handled: 2^31 rows and more.
  */
 #ifndef CRM_KERNEL_BTYD_H
@@ -25,7 +26,7 @@
 typedef struct CrmBtydData
 {
 	const double *x;      /* whole numbers, 0 to CRM_BTYD_MAX_X */
-	const double *t_x;    /* 0 to T; 0 when x is 0 */
+	const double *t_x;    /* 0 to T; 0 when x is 0; NULL: 0 in all rows */
 	const double *t;      /* T, at least 0 */
 	const double *weight; /* above 0; NULL: each row counts once */
 	size_t n;

@@ -37,8 +37,8 @@ typedef struct CrmFit
 	double covariance[CRM_LIKELIHOOD_MAX * CRM_LIKELIHOOD_MAX]; /* of the logs, n rows of n */
 	double log_likelihood;                                      /* without the penalty */
 	double aic, bic;
-	double hessian[CRM_LIKELIHOOD_MAX * CRM_LIKELIHOOD_MAX];    /* of the mean loss by the logs */
-	double total; /* N, weight of the customers */
+	double hessian[CRM_LIKELIHOOD_MAX * CRM_LIKELIHOOD_MAX]; /* of the mean loss by the logs */
+	double total;                                            /* N, weight of the customers */
 	double gradient_norm;
 	int iterations;
 	int evaluations;
@@ -55,10 +55,10 @@ typedef struct CrmLikelihood
 	double lower[CRM_LIKELIHOOD_MAX], upper[CRM_LIKELIHOOD_MAX];       /* of the logs */
 	double candidates[CRM_LIKELIHOOD_CANDIDATES * CRM_LIKELIHOOD_MAX]; /* rows of n logs */
 	int n_candidates;
-	int n_starts;   /* searches from the best candidates */
+	int n_starts;       /* searches from the best candidates */
 	const CrmFit *near; /* of a sample of the same data: starts there, not at candidates; or NULL */
-	double penalty; /* >= 0 */
-	double total;   /* N */
+	double penalty;     /* >= 0 */
+	double total;       /* N */
 	CrmMeanLoss loss;
 	void *user;
 } CrmLikelihood;

@@ -14,7 +14,7 @@
 #define STEP       6.1e-6 /* of the differences: the cube root of DBL_EPSILON */
 #define POLISHES   20
 #define KEEP       0.3 /* a Hessian that brings the gradient down by as much serves again */
-#define MEMORY     8 /* pairs that L-BFGS keeps */
+#define MEMORY     8   /* pairs that L-BFGS keeps */
 
 /* A search under way: the function, and the best point it was asked for. */
 typedef struct Search

@@ -36,8 +36,8 @@ typedef struct CrmOptimiseParam
 	const double *lower, *upper;
 	const double *starts; /* n_starts rows of n; they are brought between the bounds */
 	int n_starts;
-	double tolerance;    /* converged when the norm of the gradient is at most this */
-	int max_evaluations; /* of each search from each start */
+	double tolerance;      /* converged when the norm of the gradient is at most this */
+	int max_evaluations;   /* of each search from each start */
 	const double *hessian; /* of about f near the starts, n rows of n: Newton's steps come first; or
 							  NULL */
 } CrmOptimiseParam;

@@ -246,15 +246,15 @@ sweep(CrmClvKind kind, const char *model, uint64_t seed, int n)
 	crm_rng_seed(&rng, seed, 3);
 	for (int i = 0; i < n; i++)
 	{
-		double span = i / 500 % 2 == 0 ? 1.0 : 5.0, theta[4];
+		double span = i / 1000 % 2 == 0 ? 1.0 : 5.0, theta[4];
 		double t = draw_scale(&rng, -1.0, 4.0), x, t_x, horizon = draw_scale(&rng, -2.0, 4.0);
-		double rate = i % 500 == 0 ? draw_scale(&rng, -6.0, 0.0) : 0.0;
+		double rate = i % 1000 == 0 ? draw_scale(&rng, -6.0, 0.0) : 0.0;
 		const char *fault;
 
 		for (int k = 0; k < 4; k++)
 			theta[k] = draw_scale(&rng, -span, span);
-		x = i / 500 % 5 == 0 ? 0.0 : floor(draw_scale(&rng, 0.0, 5.0));
-		t_x = x > 0.0 ? (i / 500 % 3 == 0 ? t : t * crm_rng_uniform(&rng)) : 0.0;
+		x = i / 1000 % 5 == 0 ? 0.0 : floor(draw_scale(&rng, 0.0, 5.0));
+		t_x = x > 0.0 ? (i / 1000 % 3 == 0 ? t : t * crm_rng_uniform(&rng)) : 0.0;
 		if (kind == CRM_CLV_BGBB)
 		{
 			t = floor(t) + 1.0;

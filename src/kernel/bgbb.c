@@ -180,15 +180,27 @@ crm_bgbb_orders_if_alive(const CrmBgbbModel *model, double x, double n, double h
 		   ((model->gamma + d) / d);
 }
 
-/* Give the chance that a customer orders at none of the next horizon opportunities:
- * L(x, t_x, n + horizon) / L(x, t_x, n). */
+/*
+ * Give the chance that a customer who is active at opportunity n + 1 orders at one of the next
+ * horizon opportunities, as the sum over which of them is the first with an order: no difference of
+ * chances near 1.
+ */
 double
-crm_bgbb_p_none(const CrmBgbbModel *model, double x, double t_x, double n, double horizon)
+crm_bgbb_any_if_alive(const CrmBgbbModel *model, double x, double n, double horizon)
 {
-	double log_p = crm_bgbb_log_likelihood(model, x, t_x, n + floor(horizon), NULL) -
-				   crm_bgbb_log_likelihood(model, x, t_x, n, NULL);
+	double whole = model->alpha + model->beta + n, misses = model->beta + n - x;
+	double stay = model->delta + n, gone = model->gamma + stay;
+	double term = (model->alpha + x) / whole, sum = 0.0;
 
-	return log_p < 0.0 ? exp(log_p) : 1.0;
+	horizon = floor(horizon);
+	for (double k = 1.0; k <= horizon; k++)
+	{
+		sum += term;
+		if (term * (horizon - k) < 0x1p-60 * sum)
+			break;
+		term *= (misses + k - 1.0) / (whole + k) * ((stay + k) / (gone + k));
+	}
+	return fmin(sum, 1.0);
 }
 
 /* Give the chance of x orders at n opportunities; 0 when x is no whole number from 0 to n. */
@@ -215,10 +227,12 @@ crm_bgbb_pmf(const CrmBgbbModel *model, double x, double n)
 		}
 	}
 	if (x == n)
-		return exp(active);
-	return exp(crm_log_sum_exp(active, log_beta_change(model->alpha, model->beta, x, 0.0) +
-										   log_beta_change(model->gamma, model->delta, 1.0, x) +
-										   log(sum) + scale));
+		return fmin(exp(active), 1.0);
+	return fmin(
+		exp(crm_log_sum_exp(active, log_beta_change(model->alpha, model->beta, x, 0.0) +
+										log_beta_change(model->gamma, model->delta, 1.0, x) +
+										log(sum) + scale)),
+		1.0);
 }
 
 /* What the starts are made of. */

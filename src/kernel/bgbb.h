@@ -52,8 +52,7 @@ extern CrmStatus crm_bgbb_fit(CrmCtx *ctx, const CrmBgbbData *data, double penal
 extern double crm_bgbb_p_alive(const CrmBgbbModel *model, double x, double t_x, double n);
 extern double crm_bgbb_orders_if_alive(const CrmBgbbModel *model, double x, double n,
 									   double horizon, double discount);
-extern double crm_bgbb_p_none(const CrmBgbbModel *model, double x, double t_x, double n,
-							  double horizon);
+extern double crm_bgbb_any_if_alive(const CrmBgbbModel *model, double x, double n, double horizon);
 extern double crm_bgbb_pmf(const CrmBgbbModel *model, double x, double n);
 
 #endif

@@ -144,7 +144,7 @@ share(const CrmClvScorer *scorer, double x, double t, Shared *shared)
 	}
 	else
 	{
-		shared->any = NAN; /* score asks for what the whole history says */
+		shared->any = NAN; /* no smooth function of T where x is near T: score asks itself */
 		shared->discounted = orders_if_alive(kind, theta, x, t, horizon, discount);
 		for (int k = 0; k < CRM_CLV_PARAMETERS; k++)
 		{
@@ -407,8 +407,8 @@ crm_clv_score(CrmClvScorer *scorer, const CrmClvCustomer *customer, CrmClvValue 
 {
 	const CrmClvModel *model = &scorer->model;
 	const CrmClvParam *param = &scorer->param;
-	double slope[CRM_CLV_PARAMETERS], spend_variance, worth;
 	CrmBgbbModel bgbb = as_bgbb(model->theta);
+	double slope[CRM_CLV_PARAMETERS], spend_variance, worth;
 	Shared shared;
 
 	*value = (CrmClvValue){.p_alive = NAN, .low = NAN, .high = NAN};
@@ -421,10 +421,9 @@ crm_clv_score(CrmClvScorer *scorer, const CrmClvCustomer *customer, CrmClvValue 
 	look_up(scorer, customer->x, customer->t, &shared);
 	value->p_alive = p_alive_slopes(model->kind, model->theta, customer, slope);
 	value->expected_orders = value->p_alive * shared.orders;
-	value->p_any_order =
-		model->kind == CRM_CLV_BGBB
-			? 1.0 - crm_bgbb_p_none(&bgbb, customer->x, customer->t_x, customer->t, param->horizon)
-			: value->p_alive * shared.any;
+	if (model->kind == CRM_CLV_BGBB)
+		shared.any = crm_bgbb_any_if_alive(&bgbb, customer->x, customer->t, param->horizon);
+	value->p_any_order = value->p_alive * shared.any;
 	worth = param->margin * value->order_value * value->p_alive;
 	value->clv = worth * shared.discounted;
 	value->residual = worth * shared.residual;

@@ -269,8 +269,9 @@ def row(job):
     alive = 1 / (1 + exp(left - stays)) if left > -inf else mpf(1)
     if whole:
         alive *= model.alive_next(T)
-        none = either(model.left(X, TX, T + H), model.stays(X, TX, T + H))
-        any_ = -expm1(none - either(stays, left))
+        with mp.workdps(350):  # a chance near 1 from 1
+            none = either(model.left(X, TX, T + H), model.stays(X, TX, T + H))
+            any_ = -expm1(none - either(model.stays(X, TX, T), model.left(X, TX, T)))
     else:
         any_ = alive * model.any(X, T, H)
     ever = mpf(int(150 / rate))  # what is later is discounted by e^-150 and more

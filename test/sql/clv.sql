@@ -86,9 +86,11 @@ SELECT fails($$SELECT * FROM crm.clv('nowhere')$$);
 SELECT fails($$SELECT * FROM crm.clv('SELECT ''a'' AS customer_id, now() AS ordered_at, 1 AS amount')$$);
 SELECT fails($$SELECT * FROM kept, crm.clv('orders', fitted => jsonb_set(kept.fitted, '{parameters}', '[1,2,3]')::text)$$);
 SELECT fails($$SELECT * FROM kept, crm.clv('orders', fitted => jsonb_set(kept.fitted, '{parameters}', '[1,2,3,-4]')::text)$$);
+SELECT fails($$SELECT * FROM kept, crm.clv('orders', fitted => jsonb_set(kept.fitted, '{parameters}', '[1,2,3,1e300]')::text)$$);
 SELECT fails($$SELECT * FROM kept, crm.clv('orders', fitted => jsonb_set(kept.fitted, '{spend_parameters}', '[1,1,3]')::text)$$);
+SELECT fails($$SELECT * FROM kept, crm.clv('orders', fitted => jsonb_set(kept.fitted, '{spend_parameters}', '[1,1e300,3]')::text)$$);
 SELECT fails($$SELECT * FROM kept, crm.clv('orders', fitted => jsonb_set(kept.fitted, '{orders}', '"auto"')::text)$$);
-SELECT fails(format('SELECT * FROM crm.clv_fit(''orders'', as_of => ''2025-01-01'', %s)', option)) FROM unnest(ARRAY['model => ''arima''', 'model => NULL', 'penalty => -1', 'penalty => NULL', 'level => 2', 'seed => NULL', 'period => NULL', 'spend => ''x''', 'refunds => NULL']) WITH ORDINALITY v (option, n) ORDER BY n;
+SELECT fails(format('SELECT * FROM crm.clv_fit(''orders'', as_of => ''2025-01-01'', %s)', option)) FROM unnest(ARRAY['model => ''arima''', 'model => NULL', 'penalty => -1', 'penalty => 1e7', 'penalty => NULL', 'level => 2', 'seed => NULL', 'period => NULL', 'spend => ''x''', 'refunds => NULL']) WITH ORDINALITY v (option, n) ORDER BY n;
 
 DROP SCHEMA test_clv CASCADE;
 DROP TABLE crm.model;

@@ -44,6 +44,7 @@ SELECT crm.bgnbd_fit(x, t_x, t) ->> 'status', crm.mbgnbd_fit(x, t_x, t) ->> 'n_u
 SELECT crm.bgnbd_fit(x, t_x, t) ->> 'status', crm.bgnbd_fit(x, t_x, t) ->> 'n_rows' FROM (VALUES (1, 2, 3), (0, 0, 3), (NULL, 0, 3)) v (x, t_x, t);
 SELECT crm.mbgnbd_fit(0, 0, i) ->> 'status', crm.bgbb_fit(0, 0, i) ->> 'status' FROM generate_series(1, 100) i;
 SELECT crm.gamma_gamma_fit(1, 10) ->> 'status';
+SELECT g ->> 'n_rows', g ->> 'n_used' FROM (SELECT crm.gamma_gamma_fit(x, mean) AS g FROM (VALUES (1, 10), (2, 5), (3, 7), (0, 4), (2, 0), (1, -3), (4, NULL)) v (x, mean)) q;
 SELECT crm.sbg_fit(0, 0) ->> 'status', crm.sbg_fit(0, 1) ->> 'n_used';
 
 -- every error
@@ -70,6 +71,10 @@ SELECT fails(q) FROM unnest(ARRAY[
 	'SELECT crm.sbg_survival(-1, 1, 1)',
 	'SELECT crm.bgnbd_fit(1, 3, 2)',
 	'SELECT crm.bgbb_fit(1, 1.5, 2)',
+	'SELECT crm.gamma_gamma_fit(1.5, 2)',
+	'SELECT crm.gamma_gamma_fit(1e10, 2)',
+	'SELECT crm.gamma_gamma_fit(1, ''NaN'')',
+	'SELECT crm.gamma_gamma_fit(1, ''Infinity'')',
 	'SELECT crm.sbg_fit(1, 2)',
 	'SELECT crm._bgnbd_fit_final(NULL)',
 	'SELECT crm._clv_fit_transition(NULL, 1, 2)']) WITH ORDINALITY v (q, n) ORDER BY n;

@@ -105,7 +105,7 @@ test_known(void)
 	is_near(crm_bgbb_pmf(&published, 1.5, 6), 0, 0, "nor half of one");
 }
 
-/* p_none by brute force: active and idle, or gone at one of the opportunities. */
+/* P(none) by brute force: active and idle, or gone at one of the opportunities. */
 static void
 test_none(void)
 {
@@ -128,9 +128,10 @@ test_none(void)
 			stays -= leaves;
 		}
 	}
-	is_close(crm_bgbb_p_none(&published, x, t_x, n, 4), gone + alive * idle * stays, 1e-12,
-			 "P(none of the next four)");
-	is_near(crm_bgbb_p_none(&published, x, t_x, n, 0), 1, 0, "nothing happens in no time");
+	is_close(1.0 - crm_bgbb_p_alive(&published, x, t_x, n) *
+					   crm_bgbb_any_if_alive(&published, x, n, 4),
+			 gone + alive * idle * stays, 1e-12, "P(none of the next four)");
+	is_near(crm_bgbb_any_if_alive(&published, x, n, 0), 0, 0, "nothing happens in no time");
 }
 
 /* No NaN, no infinity, probabilities in [0, 1], wherever a customer may be. */
@@ -154,11 +155,11 @@ test_finite(void)
 					double value = crm_bgbb_log_likelihood(&models[m], x, t_x, n, gradient);
 					double alive = crm_bgbb_p_alive(&models[m], x, t_x, n);
 					double orders = crm_bgbb_orders_if_alive(&models[m], x, n, 365, 3e-4);
-					double none = crm_bgbb_p_none(&models[m], x, t_x, n, 365);
+					double any = crm_bgbb_any_if_alive(&models[m], x, n, 365);
 					double pmf = crm_bgbb_pmf(&models[m], x, n);
 
 					passed &= isfinite(value) && value <= 1e-9 && alive >= 0 && alive <= 1 &&
-							  orders >= 0 && orders <= 365 && none >= 0 && none <= 1 && pmf >= 0 &&
+							  orders >= 0 && orders <= 365 && any >= 0 && any <= 1 && pmf >= 0 &&
 							  pmf <= 1 + 1e-6;
 					for (int q = 0; q < 4; q++)
 						passed &= isfinite(gradient[q]);

@@ -101,6 +101,80 @@ test_halves(CrmCtx *ctx, const CrmBtydData *data)
 	crm_btyd_free(ctx, &rows);
 }
 
+/* Tell whether what a sample says of its rows is what its rows say. */
+static bool
+adds_up(const CrmBtyd *sample)
+{
+	double total = 0.0, repeat = 0.0, orders = 0.0, time = 0.0;
+	bool right = true;
+
+	for (size_t i = 0; i < sample->n; i++)
+	{
+		double of = sample->x[sample->row[i].x];
+
+		total += sample->weight[i];
+		repeat += of > 0.0 ? sample->weight[i] : 0.0;
+		orders += of * sample->weight[i];
+		time += sample->time[sample->row[i].t] * sample->weight[i];
+	}
+	for (size_t k = 0; k < sample->n_x; k++)
+	{
+		double weight = 0.0;
+
+		for (size_t i = 0; i < sample->n; i++)
+			weight += sample->row[i].x == k ? sample->weight[i] : 0.0;
+		right = right && fabs(weight - sample->x_weight[k]) < 1e-9;
+	}
+	return right && fabs(total - sample->total) < 1e-9 && fabs(repeat - sample->repeat) < 1e-9 &&
+		   fabs(orders - sample->orders) < 1e-9 &&
+		   (total <= 0.0 || fabs(time / total - sample->mean_t) < 1e-9);
+}
+
+/* Samples: of some rows, all, more than there are, one, none; the whole stays as it was. */
+static void
+test_sample(TapContext *tap, const CrmBtydData *data, const CrmBtydData *shuffled)
+{
+	static const size_t sizes[] = {0, 1, 60, 1u << 20};
+	CrmCtx *ctx = &tap->ctx;
+	CrmBtyd rows, other, sample, again;
+	double whole;
+
+	ok(crm_btyd_collapse(ctx, data, &rows) == CRM_OK &&
+		   crm_btyd_collapse(ctx, shuffled, &other) == CRM_OK,
+	   "rows to sample");
+	whole = rows.total;
+	for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
+	{
+		size_t want = sizes[k] < rows.n ? sizes[k] : rows.n;
+		bool same = true;
+
+		ok(crm_btyd_sample(ctx, &rows, sizes[k], &sample) == CRM_OK && sample.n == want,
+		   "a sample of %zu rows of %zu", sizes[k], rows.n);
+		ok(adds_up(&sample), "its sums are those of its rows");
+		ok(crm_btyd_sample(ctx, &other, sizes[k], &again) == CRM_OK, "of shuffled rows");
+		for (size_t i = 0; i < want; i++)
+			same = same && sample.weight[i] == again.weight[i] &&
+				   sample.x[sample.row[i].x] == again.x[again.row[i].x] &&
+				   sample.time[sample.row[i].t_x] == again.time[again.row[i].t_x] &&
+				   sample.time[sample.row[i].t] == again.time[again.row[i].t];
+		ok(same && sample.total == again.total, "the same whatever the order of rows");
+		if (want > 50)
+			ok(fabs(sample.orders / sample.total - rows.orders / rows.total) < 0.75 &&
+				   fabs(sample.mean_t - rows.mean_t) < 1.5,
+			   "much like the whole");
+		crm_btyd_sample_free(ctx, &again);
+		crm_btyd_sample_free(ctx, &sample);
+	}
+	tap->allocations = 0;
+	tap->fail_at = 1;
+	ok(crm_btyd_sample(ctx, &rows, 60, &sample) == CRM_NO_MEMORY, "no memory for a sample");
+	tap->fail_at = 0;
+	crm_btyd_sample_free(ctx, &sample);
+	ok(adds_up(&rows) && rows.total == whole, "the whole is as it was");
+	crm_btyd_free(ctx, &other);
+	crm_btyd_free(ctx, &rows);
+}
+
 int
 main(void)
 {
@@ -157,6 +231,7 @@ main(void)
 	crm_btyd_free(ctx, &again);
 	test_fractions(ctx, &data);
 	test_halves(ctx, &data);
+	test_sample(&tap, &data, &shuffled);
 	t[77] = -1.0;
 	ok(crm_btyd_collapse(ctx, &data, &rows) == CRM_DOMAIN && rows.offender == 77, "a bad row");
 	crm_btyd_free(ctx, &rows);

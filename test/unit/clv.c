@@ -115,8 +115,9 @@ test_bgbb(void)
 	}
 	is_close(value.clv, 0.5 * value.order_value * crm_bgbb_p_alive(&parameter, 4, 5, 6) * sum,
 			 1e-13, "BG/BB: opportunity by opportunity, half of it earned");
-	is_close(value.p_any_order, 1 - crm_bgbb_p_none(&parameter, 4, 5, 6, 5), 1e-13,
-			 "BG/BB: chance of an order");
+	is_close(value.p_any_order,
+			 crm_bgbb_p_alive(&parameter, 4, 5, 6) * crm_bgbb_any_if_alive(&parameter, 4, 6, 5),
+			 1e-13, "BG/BB: chance of an order");
 }
 
 static void

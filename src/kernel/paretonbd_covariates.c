@@ -17,6 +17,8 @@
 #define SHAPE           7.0  /* of the logs of r and s: beyond, customers do not differ */
 #define COEFFICIENT     10.0 /* bound of a coefficient of a scaled column */
 #define TOLERANCE       1e-7 /* of the gradient of the mean log-likelihood */
+#define TOLERANCE_OF_LL 1e-5 /* the same where no more than the likelihood is asked for */
+#define TOLERANCE_START 1e-3 /* and where a start is */
 #define MAX_EVALUATIONS 2000
 #define STARTS          4
 #define TAME            1.0 /* of ln s */
@@ -71,9 +73,9 @@ set_bounds(const CrmCovariatesTask *task, double *lower, double *upper)
 	return n;
 }
 
-/* Search the first rows of a task from n_starts rows of starts. */
+/* Search the first rows of a task from n_starts rows of starts, down to that gradient. */
 static CrmStatus
-search(CrmCovariatesTask *task, size_t rows, const double *starts, int n_starts,
+search(CrmCovariatesTask *task, size_t rows, const double *starts, int n_starts, double tolerance,
 	   CrmOptimum *optimum)
 {
 	double lower[CRM_OPTIMISE_MAX], upper[CRM_OPTIMISE_MAX];
@@ -81,7 +83,7 @@ search(CrmCovariatesTask *task, size_t rows, const double *starts, int n_starts,
 							  .upper = upper,
 							  .starts = starts,
 							  .n_starts = n_starts,
-							  .tolerance = TOLERANCE,
+							  .tolerance = tolerance,
 							  .max_evaluations = MAX_EVALUATIONS};
 
 	task->n = rows;
@@ -126,10 +128,11 @@ has_found(CrmStatus status)
 
 /*
  * Fit the model with d[p] coefficients of process p, none or all, from n_starts rows of starts,
- * which have room for one more; of many rows a sample finds where to begin.
+ * which have room for one more; of many rows a sample finds where to begin with coefficients.
  */
 static CrmStatus
-fit_part(CrmCovariatesTask *task, const int *d, double *starts, int n_starts, Found *found)
+fit_part(CrmCovariatesTask *task, const int *d, double *starts, int n_starts, double tolerance,
+		 Found *found)
 {
 	const CrmCovariateRows *rows = task->rows;
 	int n = PARAMETERS + d[0] + d[1];
@@ -138,9 +141,9 @@ fit_part(CrmCovariatesTask *task, const int *d, double *starts, int n_starts, Fo
 
 	task->d[0] = d[0];
 	task->d[1] = d[1];
-	if (rows->n > 2 * SAMPLE)
+	if (rows->n > 2 * SAMPLE && n > PARAMETERS)
 	{
-		status = search(task, SAMPLE, starts, n_starts, &found->optimum);
+		status = search(task, SAMPLE, starts, n_starts, TOLERANCE_START, &found->optimum);
 		if (!has_found(status))
 			return status;
 		memcpy(starts + n_starts * n, found->optimum.x, (size_t) n * sizeof *starts);
@@ -151,7 +154,7 @@ fit_part(CrmCovariatesTask *task, const int *d, double *starts, int n_starts, Fo
 			return status;
 		n_starts = 1;
 	}
-	found->status = search(task, rows->n, starts, n_starts, &found->optimum);
+	found->status = search(task, rows->n, starts, n_starts, tolerance, &found->optimum);
 	if (!has_found(found->status))
 		return found->status;
 	memcpy(found->theta, found->optimum.x, sizeof found->theta);
@@ -222,7 +225,7 @@ fit_smaller(CrmCovariatesTask *task, const double *plain, int purchase, int drop
 
 	memcpy(starts, plain, PARAMETERS * sizeof *starts);
 	add_tame(starts, PARAMETERS + purchase + dropout, &n_starts);
-	return fit_part(task, d, starts, n_starts, found);
+	return fit_part(task, d, starts, n_starts, TOLERANCE_OF_LL, found);
 }
 
 /*
@@ -251,7 +254,7 @@ fit_all(CrmCovariatesTask *task, const CrmCovariatesData *data, Found *plain, Fo
 	if (n_starts == 0)
 		add_start(task, plain, has[2], starts, &n_starts);
 	add_tame(starts, PARAMETERS + kept[0] + kept[1], &n_starts);
-	return fit_part(task, kept, starts, n_starts, whole);
+	return fit_part(task, kept, starts, n_starts, TOLERANCE, whole);
 }
 
 /* ---- the result -------------------------------------------------------------------------- */

@@ -225,6 +225,37 @@ test_recovery(CrmCtx *ctx)
 	}
 }
 
+/* a covariate of mean zero that says nothing leaves parameters and errors as Pareto/NBD has them */
+static void
+test_errors(CrmCtx *ctx)
+{
+	const double want[] = {0.8, 6.0, 1.2, 20.0}, none[] = {0.0, 0.0};
+	CrmParetonbdParam plain = {0.0};
+	CrmCovariatesParam param = {0.0};
+	CrmParetonbdModel known;
+	CrmCovariatesModel model;
+	CrmCovariatesData data = customers(1500, 1, 1);
+	CrmBtyd btyd;
+	double got[4];
+
+	simulate(12, 1500, want, none, 0.0);
+	for (int i = 0; i < 1500; i++)
+		covariate[0][i] = covariate[3][i] = i % 2 == 0 ? 1.0 : -1.0;
+	collapse(ctx, 1500, &btyd);
+	ok(crm_paretonbd_fit(ctx, &btyd, &plain, &known) == CRM_OK &&
+		   crm_covariates_fit(ctx, &data, &param, &model) == CRM_OK &&
+		   model.status == CRM_FIT_CONVERGED,
+	   "a coin for a covariate");
+	crm_btyd_free(ctx, &btyd);
+	memcpy(got, &model.parameter, sizeof got);
+	for (int i = 0; i < 4; i++)
+	{
+		is_close(got[i], known.fit.parameter[i], 0.05, "a parameter of Pareto/NBD");
+		is_close(model.error[i] / got[i], known.fit.error[i] / known.fit.parameter[i], 0.05,
+				 "and its relative error");
+	}
+}
+
 static void
 test_columns(CrmCtx *ctx)
 {
@@ -334,6 +365,7 @@ main(void)
 	test_apparel(ctx);
 	test_cdnow(ctx);
 	test_recovery(ctx);
+	test_errors(ctx);
 	test_columns(ctx);
 	test_edges(ctx, &tap);
 	is_clean(&tap, "Pareto/NBD with covariates");

@@ -75,6 +75,14 @@ crm_churn_fit_gap(CrmCtx *ctx, const CrmChurnRows *rows, CrmChurnModel *model)
 	return CRM_OK;
 }
 
+/* Tell whether a feature says nothing of a customer who came once: there is no gap to speak of. */
+static bool
+needs_gap(int feature)
+{
+	return feature == CRM_SNAPSHOT_MEAN_GAP || feature == CRM_SNAPSHOT_GAP_SPREAD ||
+		   feature == CRM_SNAPSHOT_SILENCE_RATIO;
+}
+
 /* Fill the gaps of a column with the mean of its values, 0 where it has none; give the mean. */
 static double
 fill_gaps(double *column, size_t n)
@@ -122,6 +130,9 @@ crm_churn_fit_logistic(CrmCtx *ctx, CrmChurnRows *rows, CrmChurnModel *model)
 	memset(model->estimate, 0, (d + 1) * sizeof(double));
 	for (size_t j = 0; j < d; j++)
 	{
+		for (size_t i = 0; i < rows->n && needs_gap((int) j); i++)
+			if (rows->columns[CRM_SNAPSHOT_ONE_VISIT][i] > 0.5)
+				rows->columns[j][i] = NAN;
 		model->mean[j] = fill_gaps(rows->columns[j], rows->n);
 		if (crm_poll(ctx))
 		{
@@ -319,7 +330,9 @@ score_logistic(const CrmChurnModel *model, const double *features, CrmChurnScore
 
 	for (int j = 0; j < model->d; j++)
 	{
-		double x = isnan(features[j]) ? model->mean[j] : features[j];
+		bool is_missing =
+			isnan(features[j]) || (needs_gap(j) && features[CRM_SNAPSHOT_ONE_VISIT] > 0.5);
+		double x = is_missing ? model->mean[j] : features[j];
 
 		eta += model->estimate[j + 1] * x;
 		add_reason(score, j, model->estimate[j + 1] * (x - model->mean[j]));
@@ -380,7 +393,8 @@ crm_churn_band(double p)
 
 /*
  * Give what a customer is expected to spend in a horizon while they come as they did: so many gaps
- * in so many days, a mean amount; usual_gap is everybody's, in days, above zero. Never more than DBL_MAX.
+ * in so many days, a mean amount; usual_gap is everybody's, in days, above zero. Never more than
+ * DBL_MAX.
  */
 double
 crm_churn_revenue(double gaps, double days, double usual_gap, double horizon, double value)

@@ -11,7 +11,8 @@
  *               standardised column (kernel/logistic.h, penalty 1 / n)
  *     base      the share of those who churned, (c + 1/2) / (n + 1): where nothing can be learnt
  *
- * A feature that is missing (NaN) counts as its mean over the rows of the fit. Each contribution to
+ * A feature that is missing (NaN), or speaks of gaps where a customer came once, counts as its mean
+ * over the rows of the fit. Each contribution to
  * the logistic logit is b_j (x_j - mean_j).
  *
  * Expected revenue at risk is p x r x h x a: r = (v + 1) / (t + G) is the rate at which customers

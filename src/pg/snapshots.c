@@ -382,8 +382,8 @@ crm_snapshots_release(CrmSnapshots *snapshots, CrmSnapshotRows *rows)
 }
 
 /*
- * Give up to `most` cuts, a horizon apart, the latest a horizon before `until` (so that its label is
- * known by then), each with a horizon of history before it; the latest comes first.
+ * Give up to `most` cuts, a horizon apart, the latest a horizon before `until` (so that its label
+ * is known by then), each with a horizon of history before it; the latest comes first.
  */
 int
 crm_snapshots_past_cuts(const CrmSnapshots *snapshots, TimestampTz until, int most,

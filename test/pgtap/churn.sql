@@ -41,6 +41,10 @@ SELECT results_eq($$SELECT m, customers, churned, cuts FROM fit WHERE m <> 'aliv
 	'a fit learns from the customers of four past cuts, and as many of them churned');
 
 CREATE TABLE now_known AS SELECT * FROM snapshot('2026-01-01');
+-- who came once has no gap: the regression takes the mean of the others
+CREATE TABLE others AS SELECT avg(mean_gap_days) AS gap, avg(gap_spread) AS spread, avg(silence_over_gap) AS ratio FROM past WHERE one_visit = 0;
+UPDATE past SET mean_gap_days = gap, gap_spread = spread, silence_over_gap = ratio FROM others WHERE one_visit = 1;
+UPDATE now_known SET mean_gap_days = gap, gap_spread = spread, silence_over_gap = ratio FROM others WHERE one_visit = 1;
 -- the regression is that of crm.logistic_fit on the features in SQL
 CREATE TABLE reference AS SELECT l.* FROM (SELECT 1.0 / count(*) AS penalty FROM past) n, crm.logistic_fit('SELECT churned, days_since_last, orders, orders_last_horizon, orders_horizon_before, tenure_days, one_visit, mean_gap_days, gap_spread, silence_over_gap, mean_value, value_trend FROM past', 'churned', penalty => n.penalty) l;
 CREATE TABLE coefficient AS SELECT place - 14 AS position, value::float8 AS estimate FROM fit, jsonb_array_elements(fitted -> 'numbers') WITH ORDINALITY n (value, place) WHERE m = 'logistic' AND place > 13;
@@ -94,6 +98,19 @@ CREATE TABLE blind AS SELECT customer_id, ordered_at, amount FROM stopping WHERE
 CREATE TABLE coin AS SELECT customer_id, '2024-06-01'::timestamptz + (hashint8extended(customer_id, 77) & 1023) * interval '14 hours' AS churned_at FROM generate_series(2, 600, 2) customer_id;
 SELECT cmp_ok(abs(auc(array_agg(churn_probability ORDER BY customer_id), array_agg(l.churned_at <= '2025-12-02' ORDER BY customer_id)) - 0.5), '<', 0.15::float8, 'a label that nothing foretells is not foretold')
 FROM crm.churn('blind', as_of => '2025-10-03', horizon => '60 days', method => 'logistic', label => 'coin') c JOIN coin l USING (customer_id) WHERE c.status = 'ok';
+
+-- CDNOW, where the environment names a folder that has it: a quarter ahead of the moment, by what was known
+\set has_cdnow `test -r "${CRM_DATA:-/nowhere}/CDNOW_sample.txt" && echo on || echo off`
+\if :has_cdnow
+CREATE TABLE cdnow (master int, customer_id int, ordered_at date, cds int, amount numeric);
+\copy cdnow from program 'sed -E "s/\r//; s/^ +//; s/ +$//; s/ +/,/g" "$CRM_DATA/CDNOW_sample.txt"' (format csv)
+CREATE TABLE quarter AS SELECT m, c.customer_id, churn_probability AS p, NOT EXISTS (SELECT FROM cdnow o WHERE o.customer_id = c.customer_id AND ordered_at > '1998-04-01' AND ordered_at <= '1998-06-30') AS churned
+FROM unnest('{alive, gap, logistic}'::text[]) m, LATERAL (SELECT * FROM crm.churn('cdnow', as_of => '1998-04-01', method => m)) c;
+SELECT cmp_ok(auc(array_agg(p ORDER BY customer_id), array_agg(churned ORDER BY customer_id)), '>', 0.8::float8, 'CDNOW: ' || m || ' tells who will not order') FROM quarter GROUP BY m ORDER BY m;
+SELECT cmp_ok(abs(avg(p) - avg(churned::int)), '<', 0.06::float8, 'CDNOW: ' || m || ' knows how many') FROM quarter GROUP BY m ORDER BY m;
+\else
+SELECT skip('CRM_DATA has no CDNOW_sample.txt', 6);
+\endif
 
 -- the CRM's own tables: tickets of the past 90 days go before silence; those of after the cut do not count; who may not read goes without
 SELECT is(count(*) > 50, true, 'crm.setup() makes the tables') FROM crm.setup();

@@ -59,6 +59,19 @@ score_row(CrmCtx *ctx, const CrmChurnModel *model, int i)
 	return score;
 }
 
+/* Score row i with another value of a feature. */
+static CrmChurnScore
+score_row_with(CrmCtx *ctx, const CrmChurnModel *model, int i, int feature, double value)
+{
+	double kept = cell[feature][i];
+	CrmChurnScore score;
+
+	cell[feature][i] = value;
+	score = score_row(ctx, model, i);
+	cell[feature][i] = kept;
+	return score;
+}
+
 /* Pack and unpack a model; both must score alike. */
 static void
 test_packed(CrmCtx *ctx, const CrmChurnModel *model, const char *what)
@@ -98,6 +111,20 @@ test_logistic(CrmCtx *ctx)
 	   "a regression");
 	is_near(model.mean[FEATURES - 2], mean / known, 1e-12, "the mean is that of known values");
 	is_near(cell[FEATURES - 2][0], mean / known, 1e-12, "and fills the gaps");
+	mean = known = 0.0;
+	for (int i = 0; i < ROWS; i++)
+		if (i % 4 != 0)
+		{
+			mean += cell[CRM_SNAPSHOT_MEAN_GAP][i];
+			known++;
+		}
+	is_near(cell[CRM_SNAPSHOT_MEAN_GAP][4], mean / known, 1e-12,
+			"who came once has no gap, and counts as the mean");
+	cell[CRM_SNAPSHOT_GAP_SPREAD][8] = 99.0; /* a score must not look at it */
+	is_near(score_row(ctx, &model, 8).p,
+			score_row_with(ctx, &model, 8, CRM_SNAPSHOT_GAP_SPREAD, 0.0).p, 0.0,
+			"nor does a score look at it");
+	cell[CRM_SNAPSHOT_GAP_SPREAD][8] = model.mean[CRM_SNAPSHOT_GAP_SPREAD];
 	is_near(model.estimate[FEATURES], 0.0, 0.0, "a feature without a value takes no part");
 	for (int f = -1; f < FEATURES - 1; f++) /* d/dg: sum (p - y) z + g = 0, z standardised */
 	{

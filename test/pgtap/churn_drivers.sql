@@ -32,13 +32,14 @@ c AS (SELECT cut, customer_id, count(*)::float8 AS n, extract(epoch FROM cut - m
 	FROM o GROUP BY cut, customer_id)
 SELECT NOT EXISTS (SELECT FROM orders x WHERE x.customer_id = c.customer_id AND x.ordered_at > cut AND x.ordered_at <= cut + interval '60 days') AS churned,
 	ln(1 + silence) AS days_since_last, ln(1 + n) AS orders, ln(1 + recent::float8) AS orders_last_horizon, ln(1 + earlier::float8) AS orders_horizon_before, ln(1 + tenure) AS tenure_days, (n = 1)::int AS one_visit,
-	ln(1 + coalesce(gap, 0)) AS mean_gap_days, CASE WHEN n > 2 THEN spread / gap ELSE 0 END AS gap_spread, ln(1 + coalesce(silence / gap, 0)) AS silence_over_gap, ln(1 + value) AS mean_value, coalesce((b - a) / (a + b), 0) AS value_trend, cut, customer_id
+	coalesce(ln(1 + gap), avg(ln(1 + gap)) OVER ()) AS mean_gap_days, CASE WHEN n > 1 THEN spread / gap ELSE avg(spread / gap) OVER () END AS gap_spread, coalesce(ln(1 + silence / gap), avg(ln(1 + silence / gap)) OVER ()) AS silence_over_gap, ln(1 + value) AS mean_value, coalesce((b - a) / (a + b), 0) AS value_trend, cut, customer_id
 FROM c;
 CREATE TABLE made AS SELECT * FROM crm.churn_drivers('orders', horizon => '60 days', cuts => '{2025-09-01, 2025-06-15}');
 SELECT ok(count(*) = 12 AND bool_and(near(m.estimate, h.estimate, 1e-6) AND (m.position = 0 OR near(m.importance, h.importance, 1e-6)) AND m.n_used = h.n_used AND m.n_churned = h.n_churned AND m.n_cuts = 2), 'the model of orders is that of features made in SQL')
 FROM made m JOIN crm.churn_drivers('SELECT churned, days_since_last, orders, orders_last_horizon, orders_horizon_before, tenure_days, one_visit, mean_gap_days, gap_spread, silence_over_gap, mean_value, value_trend FROM hand', label_column => 'churned') h USING (term);
 SELECT ok(bool_and(near(m.variance_inflation, h.variance_inflation, 1e-6)), 'with the same variance inflation') FROM made m JOIN crm.churn_drivers('SELECT churned, days_since_last, orders, orders_last_horizon, orders_horizon_before, tenure_days, one_visit, mean_gap_days, gap_spread, silence_over_gap, mean_value, value_trend FROM hand', label_column => 'churned') h USING (term) WHERE m.position > 0;
 SELECT is(n_used, (SELECT count(*) FROM hand), 'and all customers of each cut') FROM made LIMIT 1;
+SELECT ok(bool_and(n_missing = CASE WHEN term IN ('mean_gap_days', 'gap_spread', 'silence_over_gap') THEN (SELECT count(*) FROM hand WHERE one_visit = 1) ELSE 0 END), 'who came once lacks what needs a gap, and has its mean') FROM made WHERE position > 0;
 
 -- Errors know that the rows of a customer go together: with the same cut, but for a microsecond, twice over, there is no more to know.
 CREATE TABLE once AS SELECT * FROM crm.churn_drivers('orders', horizon => '60 days', cuts => '{2025-06-15}');

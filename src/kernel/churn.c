@@ -83,8 +83,8 @@ needs_gap(int feature)
 		   feature == CRM_SNAPSHOT_SILENCE_RATIO;
 }
 
-/* Fill the gaps of a column with the mean of its values, 0 where it has none; give the mean, and how
- * many there were. */
+/* Fill the gaps of a column with the mean of its values, 0 where it has none; give the mean, and
+ * how many there were. */
 static double
 fill_gaps(double *column, size_t n, size_t *missing)
 {

@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 
 #include "kernel/base/distribution.h"
+#include "kernel/churn.h"
 #include "kernel/drivers.h"
 #include "kernel/logistic.h"
 #include "pg/args.h"
@@ -36,7 +37,8 @@ typedef struct Drivers
 	const char **names;                     /* data.d */
 	double *error, *importance, *inflation; /* data.d + 1, the intercept first */
 	int64 rows;                             /* with those that were skipped */
-	int cuts;                               /* 0: the caller's own table */
+	int cuts;
+	size_t *missing; /* rows that lack each feature; NULL: the caller's own table */
 } Drivers;
 
 /* ---- the model --------------------------------------------------------------------------- */
@@ -134,7 +136,7 @@ tell(const Drivers *drivers, const CrmRun *run)
 
 enum
 {
-	COLUMNS = 23
+	COLUMNS = 24
 };
 
 /* Set a column of a result to a number that may be undefined. */
@@ -184,13 +186,15 @@ write_rows(const CrmResult *result, const Drivers *drivers)
 		values[14] = Int64GetDatum(drivers->rows);
 		values[15] = Int64GetDatum((int64) drivers->data.n);
 		values[16] = Int64GetDatum(drivers->rows - (int64) drivers->data.n);
-		values[17] = Int64GetDatum((int64) model->yes);
-		values[18] = Int32GetDatum(drivers->cuts);
-		nulls[18] = drivers->cuts == 0;
-		set_number(values, nulls, 19, model->deviance);
-		set_number(values, nulls, 20, model->null_deviance);
-		values[21] = BoolGetDatum(model->converged);
-		set_text(values, nulls, 22, state_list[model->state]);
+		nulls[17] = j == 0 || drivers->missing == NULL;
+		values[17] = nulls[17] ? (Datum) 0 : Int64GetDatum((int64) drivers->missing[j - 1]);
+		values[18] = Int64GetDatum((int64) model->yes);
+		values[19] = Int32GetDatum(drivers->cuts);
+		nulls[19] = drivers->missing == NULL;
+		set_number(values, nulls, 20, model->deviance);
+		set_number(values, nulls, 21, model->null_deviance);
+		values[22] = BoolGetDatum(model->converged);
+		set_text(values, nulls, 23, state_list[model->state]);
 		crm_result_row(result, values, nulls);
 	}
 }
@@ -248,30 +252,19 @@ fit_table(FunctionCallInfo fcinfo, int at, Drivers *drivers, CrmRun *run)
 
 /* ---- orders ------------------------------------------------------------------------------- */
 
-/* Leave out the rows with a feature that is not known. */
+/* Take the rows of customers at cuts; a feature that is missing counts as its mean. */
 static void
-keep_known(Drivers *drivers, CrmSnapshotRows *rows)
+take_rows(Drivers *drivers, const CrmSnapshotRows *rows)
 {
-	size_t kept = 0;
+	CrmChurnRows filled = {
+		.columns = rows->columns, .label = rows->label, .n = rows->n, .d = rows->d};
 
-	for (size_t i = 0; i < rows->n; i++)
-	{
-		bool known = true;
-
-		if (i % 65536 == 0)
-			CHECK_FOR_INTERRUPTS();
-		for (int f = 0; f < rows->d; f++)
-			known &= isfinite(rows->columns[f][i]) != 0;
-		if (!known)
-			continue;
-		for (int f = 0; f < rows->d; f++)
-			rows->columns[f][kept] = rows->columns[f][i];
-		rows->label[kept] = rows->label[i];
-		rows->customer[kept++] = rows->customer[i];
-	}
+	drivers->missing = palloc0(Max(rows->d, 1) * sizeof(size_t));
+	check(drivers, crm_churn_fill(drivers->ctx, &filled, palloc(Max(rows->d, 1) * sizeof(double)),
+								  drivers->missing));
 	drivers->rows = (int64) rows->n;
-	drivers->data =
-		(CrmLogisticData){.columns = rows->columns, .label = rows->label, .n = kept, .d = rows->d};
+	drivers->data = (CrmLogisticData){
+		.columns = rows->columns, .label = rows->label, .n = rows->n, .d = rows->d};
 }
 
 /* Fit to customers at cuts in the past; give the memory to be dropped. */
@@ -298,8 +291,8 @@ fit_orders(FunctionCallInfo fcinfo, int at, Drivers *drivers, CrmRun *run)
 		crm_cuts_end_with_orders(snapshots);
 	crm_cuts_fit(&cuts, snapshots, MOST_CUTS, "a model of churn");
 	crm_snapshots_stack(snapshots, cuts.at, cuts.n, 1.0, 0, &rows);
-	keep_known(drivers, &rows);
 	drivers->ctx = &snapshots->ctx;
+	take_rows(drivers, &rows);
 	drivers->cuts = cuts.n;
 	drivers->names = palloc(snapshots->d * sizeof(char *));
 	for (int f = 0; f < snapshots->d; f++)

@@ -83,9 +83,10 @@ needs_gap(int feature)
 		   feature == CRM_SNAPSHOT_SILENCE_RATIO;
 }
 
-/* Fill the gaps of a column with the mean of its values, 0 where it has none; give the mean. */
+/* Fill the gaps of a column with the mean of its values, 0 where it has none; give the mean, and
+ * how many there were. */
 static double
-fill_gaps(double *column, size_t n)
+fill_gaps(double *column, size_t n, size_t *missing)
 {
 	CrmSum sum = {0};
 	size_t known = 0;
@@ -101,7 +102,32 @@ fill_gaps(double *column, size_t n)
 	for (size_t i = 0; i < n && known < n; i++)
 		if (isnan(column[i]))
 			column[i] = mean;
+	*missing = n - known;
 	return mean;
+}
+
+/*
+ * Take what needs a gap between visits as missing of customers who came once, and fill what is
+ * missing: mean[d] is written and, unless it is NULL, missing[d], the rows that lacked it.
+ * CRM_ABORTED.
+ */
+CrmStatus
+crm_churn_fill(CrmCtx *ctx, CrmChurnRows *rows, double *mean, size_t *missing)
+{
+	for (int j = 0; j < rows->d; j++)
+	{
+		size_t gaps;
+
+		for (size_t i = 0; i < rows->n && needs_gap(j); i++)
+			if (rows->columns[CRM_SNAPSHOT_ONE_VISIT][i] > 0.5)
+				rows->columns[j][i] = NAN;
+		mean[j] = fill_gaps(rows->columns[j], rows->n, &gaps);
+		if (missing != NULL)
+			missing[j] = gaps;
+		if (crm_poll(ctx))
+			return CRM_ABORTED;
+	}
+	return CRM_OK;
 }
 
 /*
@@ -128,17 +154,11 @@ crm_churn_fit_logistic(CrmCtx *ctx, CrmChurnRows *rows, CrmChurnModel *model)
 		return ctx->failure;
 	}
 	memset(model->estimate, 0, (d + 1) * sizeof(double));
-	for (size_t j = 0; j < d; j++)
+	status = crm_churn_fill(ctx, rows, model->mean, NULL);
+	if (status != CRM_OK)
 	{
-		for (size_t i = 0; i < rows->n && needs_gap((int) j); i++)
-			if (rows->columns[CRM_SNAPSHOT_ONE_VISIT][i] > 0.5)
-				rows->columns[j][i] = NAN;
-		model->mean[j] = fill_gaps(rows->columns[j], rows->n);
-		if (crm_poll(ctx))
-		{
-			crm_churn_free(ctx, model);
-			return CRM_ABORTED;
-		}
+		crm_churn_free(ctx, model);
+		return status;
 	}
 	if (model->state != CRM_CHURN_OK)
 		return CRM_OK;

@@ -122,6 +122,7 @@ typedef struct CrmChurnScorer
 extern void crm_churn_fit_base(CrmChurnModel *model, const double *label, size_t n);
 extern CrmStatus crm_churn_fit_gap(CrmCtx *ctx, const CrmChurnRows *rows, CrmChurnModel *model);
 extern void crm_churn_take_gap(CrmChurnModel *model);
+extern CrmStatus crm_churn_fill(CrmCtx *ctx, CrmChurnRows *rows, double *mean, size_t *missing);
 extern CrmStatus crm_churn_fit_logistic(CrmCtx *ctx, CrmChurnRows *rows, CrmChurnModel *model);
 extern CrmStatus crm_churn_fit_alive(CrmCtx *ctx, const CrmBtydData *data, uint64_t seed,
 									 CrmChurnModel *model);

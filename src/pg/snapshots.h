@@ -9,9 +9,9 @@
  * The features are those of base/snapshot.h, then, where they are wanted, counts of the tables that
  * crm.setup() made (contacts, tickets, responses to campaigns in the horizon up to the cut,
  * opt-outs and survey answers), or the caller's own: a query with customer_id, observed_at and
- * numbers, of which the latest at or before the cut counts (NaN where there is none). With a label query
- * (customer_id, churned_at), the label is a churned_at in (cut, cut + horizon], and who had churned
- * by the cut is not eligible.
+ * numbers, of which the latest at or before the cut counts (NaN where there is none). With a label
+ * query (customer_id, churned_at), the label is a churned_at in (cut, cut + horizon], and who had
+ * churned by the cut is not eligible.
  *
  * Rows come in the order of the customers' keys, the cuts of a customer as they were given: nothing
  * depends on the order in which the source gave its rows. Memory: 16 bytes an order, 36 while it is

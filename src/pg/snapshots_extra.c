@@ -145,7 +145,8 @@ read_tables(CrmSnapshots *snapshots)
 		crm_points_read(&points, &query, &rows, &series);
 		if (rows.used == 0)
 		{
-			tell_unused(snapshots, feature->tables[0], psprintf("has no row for %s", feature->name));
+			tell_unused(snapshots, feature->tables[0],
+						psprintf("has no row for %s", feature->name));
 			continue;
 		}
 		extra = add_features(snapshots, 1);

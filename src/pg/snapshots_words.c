@@ -89,7 +89,8 @@ put_order_feature(const CrmSnapshots *snapshots, int feature, double value, doub
 			break;
 		case CRM_SNAPSHOT_EARLIER:
 			put_days(words, "orders in the ", days);
-			put_count(words, " before those", 0, value, usual);
+			put_days(words, " before the last ", days);
+			put_count(words, "", 0, value, usual);
 			break;
 		case CRM_SNAPSHOT_TENURE:
 			put_days(words, "first order ", value);

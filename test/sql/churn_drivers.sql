@@ -43,8 +43,8 @@ SELECT position, term, round(estimate::numeric, 5), round(standard_error::numeri
 FROM crm.churn_drivers('orders', horizon => '45 days', penalty => 0.01) ORDER BY position;
 SELECT DISTINCT n_rows, n_used, n_skipped, n_churned, n_cuts, round(deviance::numeric, 4), round(null_deviance::numeric, 4), converged, status FROM crm.churn_drivers('orders', horizon => '45 days', penalty => 0.01);
 SELECT DISTINCT n_rows, n_used, n_skipped, n_churned, n_cuts, status FROM crm.churn_drivers('orders', as_of => '2025-12-31', horizon => '45 days', cuts => '{2025-06-01, 2025-08-01}', penalty => 0.01);
--- a feature of the caller's own that some customers lack: their rows are skipped and counted
-SELECT DISTINCT n_rows, n_used, n_skipped, n_cuts FROM crm.churn_drivers('orders', horizon => '45 days', cuts => '{2025-06-01}', penalty => 0.01, features => 'SELECT customer_id, timestamptz $$2025-01-01$$ AS observed_at, customer_id % 5 AS fifth FROM orders WHERE customer_id <= 40');
+-- a feature of the caller's own that some customers lack, who then have its mean
+SELECT term, n_rows, n_used, n_skipped, n_missing, n_cuts FROM crm.churn_drivers('orders', horizon => '45 days', cuts => '{2025-06-01}', penalty => 0.01, features => 'SELECT customer_id, timestamptz $$2025-01-01$$ AS observed_at, customer_id % 5 AS fifth FROM orders WHERE customer_id <= 40') WHERE position IN (0, 1, 7, 12) ORDER BY position;
 SELECT count(*), min(n_used) FROM crm.churn_drivers(key => NULL::text, source => 'SELECT customer_id::text, ordered_at, amount FROM orders', horizon => '45 days', penalty => 0.01);
 -- the caller's own table
 CREATE TABLE customer AS SELECT customer_id, count(*) AS orders, sum(amount) AS spent, 5 AS five, 2 * count(*) AS twice, max(ordered_at) < '2025-10-01' AS silent FROM orders GROUP BY customer_id;

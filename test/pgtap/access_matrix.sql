@@ -206,6 +206,7 @@ INSERT INTO declared_function SELECT unnest('{campaign_add_segment, loyalty_expi
 INSERT INTO declared_function SELECT unnest('{setup, migrate, uninstall, resync_sequences, maintain_partitions, prune_interactions, map_source, unmap_source, track, untrack, untrack_missing, tracking_status,
 	grant_access, revoke_access, merge_customers, unmerge_customers, simulate_crm}'::text[]), 'owner';
 INSERT INTO declared_function SELECT unnest('{churn_backtest, churn_drivers, churn_gains}'::text[]), 'everybody';
+INSERT INTO declared_function SELECT unnest('{cohorts, retention, subscription_retention}'::text[]), 'everybody';
 INSERT INTO declared_function SELECT unnest('{recommend, recommend_backtest, recommend_customers, similar_items}'::text[]), 'everybody';
 CREATE TEMPORARY VIEW crm_function AS
 SELECT p.oid, p.proname::text AS name, p.prosrc, l.lanname, coalesce(d.level, CASE WHEN p.proname ~ '^_' THEN 'private' END) AS level,

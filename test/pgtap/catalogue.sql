@@ -10,6 +10,7 @@ INSERT INTO allowed VALUES ('_collect'), ('_period_number'), ('_source_probe'), 
 INSERT INTO allowed VALUES ('_read_contacts'), ('_survivor'), ('_lead_match'), ('_lead_customer'), ('_lead_opportunity'),
 	('_similarity'), ('_duplicate_pairs'), ('_duplicate_query'), ('_import_read'), ('_import_check'), ('_import_match'), ('_import_write');
 INSERT INTO allowed VALUES ('_create_own_customers'), ('_sees_part');
+INSERT INTO allowed VALUES ('_activity');
 
 CREATE TEMPORARY VIEW member AS
 SELECT d.classid, d.objid, i.type, i.identity

@@ -30,8 +30,7 @@ make_aml(int d)
 	return data;
 }
 
-/* Fit and compare. want: estimates, then errors; concordance: itself, and its error (R's concordance()).
- */
+/* Fit and compare. want: estimates, then errors; concordance: itself, and its error by R. */
 static void
 is_fit(const CrmCoxData *data, bool efron, const double *want, double null_likelihood,
 	   double likelihood, const double *concordance, const char *name)

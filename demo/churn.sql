@@ -15,9 +15,10 @@ CREATE TEMP TABLE churn AS SELECT * FROM crm.churn(horizon => '90 days');
 SELECT 'Method "' || method_used || '": ' || message AS sentence FROM crm.churn_fit(horizon => '90 days') \gset
 \echo :sentence
 \echo
-SELECT customer_id, round(100 * churn_probability::numeric) AS "leaves %", band, round(expected_revenue_at_risk::numeric) AS "at risk",
-	reasons[1] AS reason, reasons[2] AS "and"
-FROM churn WHERE churn_probability < 0.9 AND status = 'ok' ORDER BY expected_revenue_at_risk DESC, customer_id LIMIT 8;
+SELECT c.customer_id, p.name, round(100 * churn_probability::numeric) AS "leaves %", round(expected_revenue_at_risk::numeric) AS "at risk",
+	round(days_since_last::numeric) AS "silent days", round(own_gap_p90::numeric) AS "9 in 10 gaps", reasons[1] AS reason, reasons[2] AS "and"
+FROM churn c JOIN crm.customer_360 p USING (customer_id)
+WHERE churn_probability < 0.8 AND c.status = 'ok' ORDER BY expected_revenue_at_risk DESC, c.customer_id LIMIT 8;
 
 \echo '== All of them by band =='
 \echo

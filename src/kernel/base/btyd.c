@@ -87,25 +87,26 @@ hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, u
 	return CRM_OK;
 }
 
-/* Flag in index the first row of each run of equal rows by FIRST; give the number of runs. */
-static size_t
-mark_runs(const CrmBtydData *data, const uint64_t *hash, uint32_t *index)
+/* Flag in index the first row of each run of equal rows by FIRST; *runs takes their number. */
+static CrmStatus
+mark_runs(CrmCtx *ctx, const CrmBtydData *data, const uint64_t *hash, uint32_t *index, size_t *runs)
 {
-	size_t runs = 0;
 	uint32_t last = 0;
 
 	for (size_t i = 0; i < data->n; i++)
 	{
 		uint32_t row = index[i];
 
+		if (i % POLL_ROWS == 0 && crm_poll(ctx))
+			return CRM_ABORTED;
 		if (i == 0 || hash[row] != hash[last] || !is_same(data, row, last))
 		{
 			index[i] |= FIRST;
-			runs++;
+			++*runs;
 		}
 		last = row;
 	}
-	return runs;
+	return CRM_OK;
 }
 
 /*
@@ -184,11 +185,18 @@ make_direct_tables(CrmCtx *ctx, CrmBtyd *btyd, size_t most)
 	{
 		for (size_t i = 0; i < btyd->n; i++)
 			btyd->row[i].x = place[btyd->row[i].x];
+		if (crm_poll(ctx))
+			status = CRM_ABORTED;
+	}
+	if (status == CRM_OK)
+	{
 		memset(place, 0, (most + 1) * sizeof *place);
 		for (size_t i = 0; i < btyd->n; i++)
 			place[btyd->row[i].t_x] = place[btyd->row[i].t] = 1;
 		status = number_values(ctx, place, most, &btyd->time, &btyd->room_t, &btyd->n_t);
 	}
+	if (status == CRM_OK && crm_poll(ctx))
+		status = CRM_ABORTED;
 	for (size_t i = 0; status == CRM_OK && i < btyd->n; i++)
 	{
 		btyd->row[i].t_x = place[btyd->row[i].t_x];
@@ -325,7 +333,7 @@ crm_btyd_collapse(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd)
 		status = crm_radix_sort_hashes(ctx, hash, index, scratch, n);
 	crm_release(ctx, scratch, n, sizeof *scratch);
 	if (status == CRM_OK)
-		runs = mark_runs(data, hash, index);
+		status = mark_runs(ctx, data, hash, index, &runs);
 	crm_release(ctx, hash, n, sizeof *hash);
 	if (status == CRM_OK)
 		status = merge_runs(ctx, data, btyd, runs, whole, index);
@@ -392,10 +400,15 @@ crm_btyd_half(CrmCtx *ctx, const CrmBtyd *btyd, uint64_t seed, uint64_t which, C
 	size_t n = 0;
 
 	*half = *btyd;
-	half->x_weight = NULL;
-	half->n = 0;
+	half->row = NULL;
+	half->weight = half->x_weight = NULL;
+	half->n = half->room = 0;
 	for (size_t i = 0; i < btyd->n; i++)
+	{
+		if (i % POLL_ROWS == 0 && crm_poll(ctx))
+			return CRM_ABORTED;
 		n += half_of(btyd, btyd->row[i], seed) == which;
+	}
 	half->row = crm_allocate(ctx, n, sizeof *half->row);
 	half->weight = crm_allocate(ctx, n, sizeof *half->weight);
 	half->room = n;

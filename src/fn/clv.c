@@ -39,29 +39,18 @@ typedef struct Work
 	CrmOrdersState *orders;
 	CrmClvFitParam fit_param;
 	CrmClvSpend spend;
-	uint32 n;       /* customers with an order */
-	uint32 *order;  /* of the customers, by key */
-	double *column; /* five columns of n: x, t_x, T, mean of repeat transactions, mean of all */
+	uint32 n;      /* customers with an order */
+	uint32 *order; /* of the customers, by key */
+	CrmTransactionsReader reader;
 	CrmClvModel model;
 	CrmClvFit fit;
 	CrmFit spend_fit; /* n is 0 without Gamma-Gamma */
 } Work;
 
-/* Give the columns as the kernels take them. */
-static CrmBtydData
-as_data(const Work *work)
-{
-	return (CrmBtydData){.x = work->column,
-						 .t_x = work->column + work->n,
-						 .t = work->column + 2 * (size_t) work->n,
-						 .n = work->n};
-}
-
-/* Read the orders into columns, a row a customer who has one, in the order of the keys. */
+/* Read the orders; those who have one, in the order of the keys. */
 static void
 read_customers(Work *work)
 {
-	CrmTransactionsReader reader;
 	const CrmTable *table;
 	uint32 kept = 0;
 	size_t n;
@@ -76,38 +65,51 @@ read_customers(Work *work)
 		if (crm_customers_orders(&work->orders->customers, work->order[i])->count > 0)
 			work->order[kept++] = work->order[i];
 	work->n = kept;
-	work->column = crm_orders_allocate(work->orders, 5 * (size_t) kept, sizeof(double));
-	crm_transactions_begin(&reader, work->orders, &work->request);
-	for (uint32 i = 0; i < kept; i++)
-	{
-		CrmTransactions one;
-
-		if (i % 65536 == 0)
-			CHECK_FOR_INTERRUPTS();
-		crm_transactions_get(&reader, work->order[i], &one);
-		work->column[i] = (double) one.x;
-		work->column[(size_t) kept + i] = one.t_x;
-		work->column[2 * (size_t) kept + i] = one.t;
-		work->column[3 * (size_t) kept + i] = one.mean;
-		work->column[4 * (size_t) kept + i] = one.mean_each;
-	}
+	crm_transactions_begin(&work->reader, work->orders, &work->request);
 }
 
-/* Fit the models of orders and of spend. */
+/* Give a customer's transactions. */
+static CrmTransactions
+transactions_of(Work *work, uint32 i)
+{
+	CrmTransactions one;
+
+	if (i % 65536 == 0)
+		CHECK_FOR_INTERRUPTS();
+	crm_transactions_get(&work->reader, work->order[i], &one);
+	return one;
+}
+
+/* Fit the model of orders, and then that of spend: the columns of one make room for the other's. */
 static void
 fit_models(Work *work)
 {
-	CrmBtydData data = as_data(work);
 	CrmCtx *ctx = &work->orders->ctx;
-	CrmClvSpendData spend = {.x = data.x,
-							 .mean = work->column + 3 * (size_t) work->n,
-							 .mean_each = work->column + 4 * (size_t) work->n,
-							 .n = work->n};
+	size_t n = work->n;
+	double *column = crm_orders_allocate(work->orders, 3 * n, sizeof(double));
+	CrmBtydData data = {.x = column, .t_x = column + n, .t = column + 2 * n, .n = n};
+	CrmClvSpendRows spend;
 
+	for (uint32 i = 0; i < work->n; i++)
+	{
+		CrmTransactions one = transactions_of(work, i);
+
+		column[i] = (double) one.x;
+		column[n + i] = one.t_x;
+		column[2 * n + i] = one.t;
+	}
 	crm_orders_check(work->orders, crm_clv_fit(ctx, &data, &work->fit_param, &work->fit));
+	crm_release(ctx, column, 3 * n, sizeof(double));
 	crm_clv_take(&work->fit, &work->model);
 	crm_orders_check(work->orders,
-					 crm_clv_fit_spend(ctx, &spend, work->spend, &work->model, &work->spend_fit));
+					 crm_clv_spend_begin(ctx, work->spend == CRM_CLV_MEAN ? 0 : n, &spend));
+	for (uint32 i = 0; i < work->n; i++)
+	{
+		CrmTransactions one = transactions_of(work, i);
+
+		crm_clv_spend_add(&spend, (double) one.x, one.mean, one.mean_each);
+	}
+	crm_orders_check(work->orders, crm_clv_spend_fit(ctx, &spend, &work->model, &work->spend_fit));
 }
 
 /* Say which model auto chose, and why; NULL where it had nothing to choose. */
@@ -330,15 +332,13 @@ begin_work(Work *work, FunctionCallInfo fcinfo, const char *function, int source
 
 /* Give the word for how far a customer's value may be trusted. */
 static const char *
-value_status(const Work *work, uint32 i)
+value_status(const Work *work, const CrmClvCustomer *customer)
 {
-	double x = work->column[i], mean = work->column[3 * (size_t) work->n + i];
-
 	if (work->fit.fit.status != CRM_FIT_CONVERGED)
 		return work->fit.fit.status == CRM_FIT_INSUFFICIENT
 				   ? "fallback"
 				   : crm_fit_status_word(work->fit.fit.status);
-	if (x > 0 && !(mean > 0))
+	if (customer->x > 0 && !(customer->mean > 0))
 		return "spend_not_positive";
 	return "ok";
 }
@@ -355,9 +355,8 @@ put_finite(Datum *values, bool *nulls, int i, double value)
 static void
 put_customer(const CrmResult *result, Work *work, CrmClvScorer *scorer, uint32 i)
 {
-	const double *column = work->column + i;
-	size_t n = work->n;
-	CrmClvCustomer customer = {column[0], column[n], column[2 * n], column[3 * n], column[4 * n]};
+	CrmTransactions one = transactions_of(work, i);
+	CrmClvCustomer customer = {(double) one.x, one.t_x, one.t, one.mean, one.mean_each};
 	const CrmCustomers *customers = &work->orders->customers;
 	double length = period_micros(work->request.period);
 	CrmClvValue value;
@@ -369,8 +368,8 @@ put_customer(const CrmResult *result, Work *work, CrmClvScorer *scorer, uint32 i
 	values[1] = Int64GetDatum((int64) customer.x);
 	values[2] = Float8GetDatum(customer.t_x);
 	values[3] = Float8GetDatum(customer.t);
-	values[4] = TimestampTzGetDatum(crm_customers_first(customers, work->order[i])->at);
-	values[5] = TimestampTzGetDatum(crm_customers_orders(customers, work->order[i])->last);
+	values[4] = TimestampTzGetDatum(one.first_order_at);
+	values[5] = TimestampTzGetDatum(one.last_order_at);
 	put_finite(values, nulls, 6, value.p_alive);
 	put_finite(values, nulls, 7, value.expected_orders);
 	put_finite(values, nulls, 8, value.p_any_order);
@@ -383,7 +382,7 @@ put_customer(const CrmResult *result, Work *work, CrmClvScorer *scorer, uint32 i
 	values[14] = nulls[14]
 					 ? (Datum) 0
 					 : TimestampTzGetDatum(work->request.as_of + (int64) (value.gap * length));
-	values[15] = CStringGetTextDatum(value_status(work, i));
+	values[15] = CStringGetTextDatum(value_status(work, &customer));
 	crm_result_row(result, values, nulls);
 	pfree(DatumGetPointer(values[15]));
 }

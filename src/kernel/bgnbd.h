@@ -20,8 +20,8 @@
  *
  * E over p is taken as a sum over the counts of orders or as an integral (base/quadrature.h), of
  * positive terms either way: no difference of large terms, no singular a = 1, as the closed form
- * has. bgnbd_predict.c tells which serves where, and its error. A new customer is (0, 0, 0): E[X(t)]
- * is E[Y(t)] for him.
+ * has. bgnbd_predict.c tells which serves where, and its error. A new customer is
+ * (0, 0, 0): E[X(t)] is E[Y(t)] for him.
  *
  * Invariants: no result is NaN or infinite for parameters that crm_bgnbd_check_parameters takes and
  * rows that crm_btyd_check takes; chances lie in [0, 1], expectations at or above 0 and grow with

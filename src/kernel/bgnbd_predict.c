@@ -15,8 +15,8 @@
  *     up to MOST counts matter, P(K = 0) > e^-690     the sum over counts       1e-12 (MOST ulps)
  *     all else: heavy buyers, horizons far above T    the integral over p       1e-11
  *
- * Both hold for any a, b and r that crm_bgnbd_check_parameters takes, x to 1e9, T to 1e12. Discounted
- * orders are in bgnbd_discount.c. All are pure functions. A customer is (x, t_x, T) as
+ * Both hold for any a, b and r that crm_bgnbd_check_parameters takes, x to 1e9, T to 1e12.
+ * Discounted orders are in bgnbd_discount.c. All are pure functions. A customer is (x, t_x, T) as
  * crm_btyd_check takes it; for other values, a horizon below zero or a NaN anywhere they give NaN.
  */
 #include <float.h>

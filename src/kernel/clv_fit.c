@@ -198,66 +198,68 @@ crm_clv_take(const CrmClvFit *fit, CrmClvModel *model)
 	memcpy(model->covariance, fit->fit.covariance, (size_t) (n * n) * sizeof(double));
 }
 
-/* Give the mean value of an order of all customers whose mean is above zero; 0 without any. */
-static double
-mean_value(const CrmClvSpendData *data)
+/*
+ * Begin to take what customers spent, room of them at most for a fit of Gamma-Gamma; none for that
+ * of means. crm_clv_spend_fit is to follow. CRM_LIMIT and CRM_NO_MEMORY as crm_allocate.
+ */
+CrmStatus
+crm_clv_spend_begin(CrmCtx *ctx, size_t room, CrmClvSpendRows *rows)
 {
-	CrmSum sum = {0};
-	int64_t n = 0;
+	*rows = (CrmClvSpendRows){.room = room};
+	rows->x = crm_allocate(ctx, room, sizeof *rows->x);
+	rows->mean = crm_allocate(ctx, room, sizeof *rows->mean);
+	return rows->x == NULL || rows->mean == NULL ? ctx->failure : CRM_OK;
+}
 
-	for (size_t i = 0; i < data->n; i++)
-		if (data->mean_each[i] > 0.0)
-		{
-			crm_sum_add(&sum, data->mean_each[i]);
-			n++;
-		}
-	return n > 0 ? crm_sum_mean(sum, n) : 0.0;
+/* Take a customer: Gamma-Gamma is of those whose repeat transactions have a mean above zero. */
+void
+crm_clv_spend_add(CrmClvSpendRows *rows, double x, double mean, double mean_each)
+{
+	if (mean_each > 0.0)
+	{
+		crm_sum_add(&rows->sum, mean_each);
+		rows->count++;
+	}
+	if (rows->n < rows->room && x > 0.0 && mean > 0.0 && mean <= CRM_BTYD_MAX_TIME)
+	{
+		rows->x[rows->n] = x;
+		rows->mean[rows->n++] = mean;
+	}
+}
+
+static void
+end_spend(CrmCtx *ctx, CrmClvSpendRows *rows)
+{
+	crm_release(ctx, rows->mean, rows->room, sizeof *rows->mean);
+	crm_release(ctx, rows->x, rows->room, sizeof *rows->x);
+	rows->x = rows->mean = NULL;
 }
 
 /*
- * Put a model of spend into *model. Gamma-Gamma is fitted to the customers whose repeat
- * transactions have a mean above zero; with fewer than three of them the customers' own means serve
- * instead. *fit takes how that went; its n is 0 without a fit.
+ * Put a model of spend into *model, and give the rows back. With fewer than three of them for
+ * Gamma-Gamma the customers' own means serve instead. *fit takes how that went; its n is 0 without
+ * a fit.
  */
 CrmStatus
-crm_clv_fit_spend(CrmCtx *ctx, const CrmClvSpendData *data, CrmClvSpend spend, CrmClvModel *model,
-				  CrmFit *fit)
+crm_clv_spend_fit(CrmCtx *ctx, CrmClvSpendRows *rows, CrmClvModel *model, CrmFit *fit)
 {
-	double *columns;
-	CrmGammaGammaData usable = {0};
+	CrmGammaGammaData usable = {.x = rows->x, .mean = rows->mean, .n = rows->n};
 	CrmGammaGammaParam param;
 	CrmGammaGammaModel found;
-	CrmBtyd rows = {0};
+	CrmBtyd distinct = {0};
 	CrmStatus status;
 
 	memset(fit, 0, sizeof *fit);
 	model->spend = CRM_CLV_MEAN;
-	model->mean_value = mean_value(data);
-	if (spend == CRM_CLV_MEAN)
+	model->mean_value = rows->count > 0 ? crm_sum_mean(rows->sum, rows->count) : 0.0;
+	status = rows->n < 3 ? CRM_OK : crm_gammagamma_collapse(ctx, &usable, &distinct);
+	end_spend(ctx, rows);
+	if (rows->n < 3)
 		return CRM_OK;
-	columns = crm_allocate(ctx, 2 * data->n, sizeof(double));
-	if (columns == NULL)
-		return ctx->failure;
-	for (size_t i = 0; i < data->n; i++)
-		if (data->x[i] > 0.0 && data->mean[i] > 0.0 && data->mean[i] <= CRM_BTYD_MAX_TIME)
-		{
-			columns[usable.n] = data->x[i];
-			columns[data->n + usable.n++] = data->mean[i];
-		}
-	usable.x = columns;
-	usable.mean = columns + data->n;
-	if (usable.n < 3)
-	{
-		crm_release(ctx, columns, 2 * data->n, sizeof(double));
-		return CRM_OK;
-	}
-	status = crm_gammagamma_collapse(ctx, &usable, &rows);
-	crm_release(ctx, columns, 2 * data->n, sizeof(double));
-	if (status != CRM_OK)
-		return status;
 	crm_gammagamma_defaults(&param);
-	status = crm_gammagamma_fit(ctx, &rows, &param, &found);
-	crm_btyd_free(ctx, &rows);
+	if (status == CRM_OK)
+		status = crm_gammagamma_fit(ctx, &distinct, &param, &found);
+	crm_btyd_free(ctx, &distinct);
 	if (status != CRM_OK)
 		return status;
 	*fit = found.fit;
@@ -267,4 +269,22 @@ crm_clv_fit_spend(CrmCtx *ctx, const CrmClvSpendData *data, CrmClvSpend spend, C
 	model->spend_theta[2] = found.parameter.v;
 	memcpy(model->spend_covariance, found.fit.covariance, sizeof model->spend_covariance);
 	return CRM_OK;
+}
+
+/* Put a model of spend into *model, from columns; the same otherwise. */
+CrmStatus
+crm_clv_fit_spend(CrmCtx *ctx, const CrmClvSpendData *data, CrmClvSpend spend, CrmClvModel *model,
+				  CrmFit *fit)
+{
+	CrmClvSpendRows rows;
+	CrmStatus status = crm_clv_spend_begin(ctx, spend == CRM_CLV_MEAN ? 0 : data->n, &rows);
+
+	if (status != CRM_OK)
+	{
+		end_spend(ctx, &rows);
+		return status;
+	}
+	for (size_t i = 0; i < data->n; i++)
+		crm_clv_spend_add(&rows, data->x[i], data->mean[i], data->mean_each[i]);
+	return crm_clv_spend_fit(ctx, &rows, model, fit);
 }

@@ -13,6 +13,7 @@
 
 #include "kernel/base/btyd.h"
 #include "kernel/base/likelihood.h"
+#include "kernel/base/sum.h"
 #include "kernel/clv.h"
 
 #define CRM_CLV_AUTO CRM_CLV_KINDS /* in place of a kind: choose */
@@ -44,10 +45,23 @@ typedef struct CrmClvSpendData
 	size_t n;
 } CrmClvSpendData;
 
+/* The same, one customer after the other: those whose spend tells something, owned by ctx. */
+typedef struct CrmClvSpendRows
+{
+	double *x, *mean; /* room for each */
+	size_t room, n;
+	CrmSum sum;    /* of the means of transactions */
+	int64_t count; /* of these */
+} CrmClvSpendRows;
+
 extern CrmStatus crm_clv_fit(CrmCtx *ctx, const CrmBtydData *data, const CrmClvFitParam *param,
 							 CrmClvFit *fit);
 extern void crm_clv_take(const CrmClvFit *fit, CrmClvModel *model);
 extern CrmStatus crm_clv_fit_spend(CrmCtx *ctx, const CrmClvSpendData *data, CrmClvSpend spend,
 								   CrmClvModel *model, CrmFit *fit);
+extern CrmStatus crm_clv_spend_begin(CrmCtx *ctx, size_t room, CrmClvSpendRows *rows);
+extern void crm_clv_spend_add(CrmClvSpendRows *rows, double x, double mean, double mean_each);
+extern CrmStatus crm_clv_spend_fit(CrmCtx *ctx, CrmClvSpendRows *rows, CrmClvModel *model,
+								   CrmFit *fit);
 
 #endif

@@ -10,10 +10,10 @@
 #define LONGEST     2.0  /* panel */
 #define CHANGE      10.0 /* of the integrand's log in a panel, at most about */
 #define DEPTH       45.0
-#define TAME        3.0 /* change in a panel, and its length below, for which the shorter rule is exact */
-#define TAME_LENGTH 1.6
-#define NEAR        0.05
-#define QUICK_POWER 200.0
+#define TAME        3.0   /* change in a panel below which the shorter rule is exact, */
+#define TAME_LENGTH 1.6   /* if it is also shorter than that */
+#define NEAR        0.05  /* panels longer than that, and powers below the next, */
+#define QUICK_POWER 200.0 /* take exp and log for expm1 and log1p: at most 1e-13 is lost */
 
 /*
  * Tell whether exp and log do where expm1 and log1p are exact: the power of the log must not be so
@@ -56,8 +56,8 @@ log_at(const CrmParetonbdIntegral *i, double scale, double v, double *slope)
 }
 
 /*
- * Add a panel from v of that length to the sum, each term relative to e^top, and to the means; a tame
- * one takes fewer nodes.
+ * Add a panel from v of that length to the sum, each term relative to e^top, and to the means; a
+ * tame one takes fewer nodes.
  */
 static double
 add_panel(const CrmParetonbdIntegral *i, double scale, double v, double length, double top,

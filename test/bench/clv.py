@@ -1,6 +1,6 @@
 """Times lifetimes on customers of clv_kernel, or on the orders of a table in PostgreSQL.
 
-Usage: clv.py fit FOLDER         milliseconds of the fit of BG/NBD, of expected orders and P(alive), log-likelihood
+Usage: clv.py fit FOLDER         milliseconds of processor time of the fit of BG/NBD, of expected orders and P(alive), log-likelihood
        clv.py whole COMMAND      COMMAND runs a statement of SQL given as its last argument: milliseconds from COPY out to COPY back
 """
 import subprocess
@@ -16,20 +16,18 @@ from lifetimes.utils import summary_data_from_transaction_data
 warnings.simplefilter("ignore")
 
 
-def milliseconds(start):
-    return 1000 * (time.perf_counter() - start)
-
-
 def fit():
     x, t_x, t = (pandas.Series(numpy.fromfile(sys.argv[2] + "/" + name)) for name in ("x", "t_x", "t"))
     model = BetaGeoFitter()
-    start = time.perf_counter()
+    start = time.process_time()
     model.fit(x, t_x, t)
-    fitted = milliseconds(start)
-    start = time.perf_counter()
-    model.conditional_expected_number_of_purchases_up_to_time(365, x, t_x, t)
-    model.conditional_probability_alive(x, t_x, t)
-    predicted = milliseconds(start)
+    fitted = 1000 * (time.process_time() - start)
+    predicted = numpy.inf
+    for _ in range(3):
+        start = time.process_time()
+        model.conditional_expected_number_of_purchases_up_to_time(365, x, t_x, t)
+        model.conditional_probability_alive(x, t_x, t)
+        predicted = min(predicted, 1000 * (time.process_time() - start))
     r, alpha, a, b = (model.params_[name] for name in ("r", "alpha", "a", "b"))
     loss = BetaGeoFitter._negative_log_likelihood(
         numpy.log([r, alpha, a, b]), x.to_numpy(), t_x.to_numpy(), t.to_numpy(), numpy.ones(len(x)), 0.0
@@ -57,7 +55,7 @@ def whole():
     value.to_csv(process.stdin, header=False)
     process.stdin.close()
     process.wait()
-    print("%.3f" % milliseconds(start))
+    print("%.3f" % (1000 * (time.perf_counter() - start)))
 
 
 fit() if sys.argv[1] == "fit" else whole()

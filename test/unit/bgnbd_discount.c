@@ -100,7 +100,7 @@ main(void)
 			is_near(slopes[k], w[9 + k], 1e-8, "slope");
 	}
 	check_heavy();
-	/* every way of computing, side by side: the orders grow with the horizon and up to the residual */
+	/* every way of computing: the orders grow with the horizon, up to the residual */
 	for (double x = 0.0; x <= 100000.0; x = 3.0 * x + 1.0)
 	{
 		double last = 0.0;

@@ -27,7 +27,7 @@ main(void)
 									  {78, 1.86051905794277}};
 	CrmBgnbd published = {0.243, 4.414, 0.793, 2.426, false};
 	/* r, alpha, a, b, modified, x, T, horizon, E[Y]: mpmath, the closed form with 120 digits, at
-	 * a = 1 the integral over p; large x and horizons above 100 (alpha + T) go by the integral here,
+	 * a = 1 the integral over p; large x and horizons above 100 (alpha + T) go by it here,
 	 * the others by the sum over counts */
 	static const double regimes[][9] = {
 		{0.243, 4.414, 0.793, 2.426, 0, 2, 38.86, 39, 1.687399305805313},

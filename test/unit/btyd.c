@@ -7,7 +7,7 @@
 
 #define ROWS 3000
 
-/* Give the weight of the customers of x, t_x and t in collapsed rows, 0 when there is no such row. */
+/* Give the weight of the row of x, t_x and t, 0 when there is no such row. */
 static double
 weight_of(const CrmBtyd *rows, double x, double t_x, double t)
 {

@@ -114,8 +114,9 @@ test_recovery(CrmCtx *ctx)
 }
 
 /*
- * Few customers, on whom the likelihood often grows as s and beta run to infinity (they all leave at
- * the same rate) or r and alpha do: a fit ends at a bound then, with its derivatives' digits kept.
+ * Few customers, on whom the likelihood often grows as s and beta run to infinity (they all leave
+ * at the same rate) or r and alpha do: a fit ends at a bound then, with its derivatives'
+ * digits kept.
  */
 static void
 test_runaway(CrmCtx *ctx)

@@ -11,6 +11,7 @@
 #include "kernel/base/table.h"
 
 #define POLL_ROWS 262144
+#define FIRST     (UINT32_C(1) << 31)
 #define DIRECT    65536 /* whole values up to that many more than rows have a table of their own */
 
 /*
@@ -86,19 +87,35 @@ hash_rows(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint64_t *hash, u
 	return CRM_OK;
 }
 
-/*
- * Sum the weights of runs of equal rows; index keeps the first row of each run. Rows take their
- * values themselves, for now, where these are whole.
- */
-static CrmStatus
-merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint64_t *hash, bool whole,
-		   uint32_t *index)
+/* Flag in index the first row of each run of equal rows by FIRST; give the number of runs. */
+static size_t
+mark_runs(const CrmBtydData *data, const uint64_t *hash, uint32_t *index)
 {
 	size_t runs = 0;
+	uint32_t last = 0;
 
-	for (size_t i = 1; i <= data->n; i++)
-		runs += i == data->n || hash[index[i]] != hash[index[i - 1]] ||
-				!is_same(data, index[i], index[i - 1]);
+	for (size_t i = 0; i < data->n; i++)
+	{
+		uint32_t row = index[i];
+
+		if (i == 0 || hash[row] != hash[last] || !is_same(data, row, last))
+		{
+			index[i] |= FIRST;
+			runs++;
+		}
+		last = row;
+	}
+	return runs;
+}
+
+/*
+ * Sum the weights of the runs that mark_runs has flagged; index keeps the first row of each. Rows
+ * take their values themselves, for now, where these are whole.
+ */
+static CrmStatus
+merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, size_t runs, bool whole,
+		   uint32_t *index)
+{
 	btyd->row = crm_allocate(ctx, runs, sizeof *btyd->row);
 	btyd->room = btyd->row != NULL ? runs : 0;
 	if (btyd->row == NULL || (btyd->weight = crm_allocate(ctx, runs, sizeof(double))) == NULL)
@@ -106,14 +123,12 @@ merge_runs(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint64_t *
 	for (size_t i = 0; i < data->n;)
 	{
 		CrmSum sum = {0.0, 0.0};
-		size_t first = i;
+		size_t first = index[i] & ~FIRST;
 
-		for (; i < data->n && hash[index[i]] == hash[index[first]] &&
-			   is_same(data, index[i], index[first]);
-			 i++)
-			crm_sum_add(&sum, data->weight != NULL ? data->weight[index[i]] : 1.0);
+		do
+			crm_sum_add(&sum, data->weight != NULL ? data->weight[index[i] & ~FIRST] : 1.0);
+		while (++i < data->n && (index[i] & FIRST) == 0);
 		btyd->weight[btyd->n] = crm_sum_value(sum);
-		first = index[first];
 		if (whole)
 			btyd->row[btyd->n] =
 				(CrmBtydRow){(uint32_t) data->x[first], (uint32_t) t_x_of(data, first),
@@ -216,9 +231,12 @@ make_table(CrmCtx *ctx, const uint64_t *values, size_t n, uint32_t *sorted, uint
 	return status;
 }
 
-/* Make the tables of x and of the times, and let the rows refer to them. */
+/*
+ * Make the tables of x and of the times, and let the rows refer to them. Gives *index back as soon
+ * as it has served.
+ */
 static CrmStatus
-make_tables(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint32_t *index)
+make_tables(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, uint32_t **index)
 {
 	size_t n = btyd->n, times = data->t_x != NULL ? 2 * n : n + 1; /* T, then t_x or a zero */
 	uint64_t *values = crm_allocate(ctx, times, sizeof *values);
@@ -227,16 +245,16 @@ make_tables(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd, const uint32_t 
 	CrmStatus status = values == NULL || sorted == NULL || place == NULL ? ctx->failure : CRM_OK;
 
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
-		values[i] = crm_order_double(data->x[index[i]]);
+		values[i] = crm_order_double(data->x[(*index)[i]]);
 	if (status == CRM_OK)
 		status = make_table(ctx, values, n, sorted, place, &btyd->x, &btyd->room_x, &btyd->n_x);
 	for (size_t i = 0; status == CRM_OK && i < n; i++)
 	{
 		btyd->row[i].x = place[i];
-		values[i] = crm_order_double(data->t[index[i]]);
+		values[i] = crm_order_double(data->t[(*index)[i]]);
 	}
 	for (size_t i = 0; status == CRM_OK && i < times - n; i++)
-		values[n + i] = crm_order_double(t_x_of(data, index[i]));
+		values[n + i] = crm_order_double(t_x_of(data, (*index)[i]));
 	if (status == CRM_OK)
 		status =
 			make_table(ctx, values, times, sorted, place, &btyd->time, &btyd->room_t, &btyd->n_t);
@@ -288,7 +306,7 @@ sum_up(CrmCtx *ctx, CrmBtyd *btyd)
 CrmStatus
 crm_btyd_collapse(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd)
 {
-	size_t n = data->n, most = 0;
+	size_t n = data->n, most = 0, runs = 0;
 	uint64_t *hash;
 	uint32_t *index, *scratch;
 	bool whole = false;
@@ -307,10 +325,12 @@ crm_btyd_collapse(CrmCtx *ctx, const CrmBtydData *data, CrmBtyd *btyd)
 		status = crm_radix_sort_hashes(ctx, hash, index, scratch, n);
 	crm_release(ctx, scratch, n, sizeof *scratch);
 	if (status == CRM_OK)
-		status = merge_runs(ctx, data, btyd, hash, whole, index);
+		runs = mark_runs(data, hash, index);
 	crm_release(ctx, hash, n, sizeof *hash);
 	if (status == CRM_OK)
-		status = whole ? make_direct_tables(ctx, btyd, most) : make_tables(ctx, data, btyd, index);
+		status = merge_runs(ctx, data, btyd, runs, whole, index);
+	if (status == CRM_OK)
+		status = whole ? make_direct_tables(ctx, btyd, most) : make_tables(ctx, data, btyd, &index);
 	crm_release(ctx, index, n, sizeof *index);
 	return status == CRM_OK ? sum_up(ctx, btyd) : status;
 }

@@ -9,10 +9,9 @@
  *
  * Invariants: distinct rows stand in the order of a hash of their values, which knows nothing of
  * the order in which rows came: sums over them do not depend on it either. Weights of equal rows
- * are summed exactly enough to round alike (base/sum.h). Memory while it is made: 32 bytes a row where
- * times are whole and not much above the number of rows, 56 otherwise, 40
- * without t_x; afterwards 20 bytes a
- * distinct row, 8 a distinct time. Not handled: 2^31 rows and more.
+ * are summed exactly enough to round alike (base/sum.h). Memory while it is made: 24 bytes a row
+ * where times are whole and not much above the number of rows, 56 otherwise, 40 without t_x;
+ * afterwards 20 bytes a distinct row, 8 a distinct time. Not handled: 2^31 rows and more.
  */
 #ifndef CRM_KERNEL_BTYD_H
 #define CRM_KERNEL_BTYD_H

@@ -25,7 +25,7 @@
 
 #define PANEL      1.25 /* of ln(1 + s / (alpha + T)), at most */
 #define PANELS     8
-#define CHANGE     14.0 /* of the log of the integrand in a panel, at most: then 12 nodes give 1e-11 */
+#define CHANGE     14.0 /* of the integrand's log in a panel, at most: 12 nodes give 1e-11 */
 #define TAIL       25.0 /* e^-25 of those who may leave are not looked at for that */
 #define NODES      (PANELS * CRM_GAUSS + 1)
 #define FOREVER    45.0 /* rate times a horizon after which nothing is left to discount */

@@ -44,12 +44,12 @@ for my $name ('clv, auto', 'clv, paretonbd', 'clv_fit, bgbb', 'clv_backtest')
 	cancelled($node, $name, fingerprint_rows(sprintf $call{$name}, 'orders'), $right{$name}, 10);
 }
 
-# At most 200 bytes a customer and 4 an order, beside 4 MB of tables whose size is fixed.
+# At most 200 bytes a customer and 4 an order.
 orders($node, 'postgres', 'many', 60_000);
 for my $name ('clv, paretonbd', 'clv_fit, bgnbd', 'clv_fit, paretonbd', 'clv_summary', 'regularity')
 {
 	my ($out) = session($node, 'postgres', 'SET client_min_messages = error; ' . fingerprint_rows(sprintf $call{$name}, 'many') . q{ \g /dev/null
-		SELECT 'memory', peak_memory, customers, rows_used, 200 * customers + 4 * rows_used + 4194304 >= peak_memory FROM crm.last_run();});
+		SELECT 'memory', peak_memory, customers, rows_used, 200 * customers + 4 * rows_used >= peak_memory FROM crm.last_run();});
 	my ($peak, $customers, $rows, $within) = $out =~ /^memory\|(\d+)\|(\d+)\|(\d+)\|(\w)$/m;
 	note("$name: $peak bytes for $customers customers and $rows orders");
 	is($within, 't', "$name: at most 200 bytes a customer and 4 an order");

@@ -1,7 +1,7 @@
 /*
- * clv_grid.c: unit tests of the lifetime-value models over random parameters and customers: equal to
- * what mpmath says (test/golden/btyd.h), and on a sweep of many more no NaN, no infinity, nothing
- * negative, chances within [0, 1], expectations that grow with the horizon.
+ * clv_grid.c: unit tests of the lifetime-value models over random parameters and customers: equal
+ * to what mpmath says (test/golden/btyd.h), and on a sweep of many more no NaN, no infinity,
+ * nothing negative, chances within [0, 1], expectations that grow with the horizon.
  */
 #include "../golden/btyd.h"
 #include "cohort.h"
@@ -23,7 +23,7 @@ typedef struct Worst
 	double got, want;
 } Worst;
 
-/* Note how far a value is off, relative to what it should be; below 1e-290 anything as small will do. */
+/* Note how far a value is off, relative to what it should be; below 1e-290 any as small will do. */
 static void
 note(Worst *worst, size_t row, double got, double want)
 {

@@ -73,7 +73,7 @@ SELECT skip('CRM_DATA has no CDNOW summaries', 30);
 \endif
 
 -- Likelihoods at least those that peers reach on the same (x, t_x, T) in days: lifetimes 0.11.3 at its point, scipy 1.17 from
--- eight starts by L-BFGS-B and Nelder-Mead, the better of the two; a tenth of a billionth less would fail.
+-- two to four starts by L-BFGS-B and Nelder-Mead, the better of the two; a tenth of a billionth less would fail.
 CREATE FUNCTION as_good(model jsonb, best float8, customers int, name text) RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT ok((model ->> 'log_likelihood')::float8 >= best - 1e-10 * abs(best), format('%s: log-likelihood %s, of peers %s', name, model ->> 'log_likelihood', best))
 	UNION ALL SELECT ok(model ->> 'converged' = 'true' AND (model ->> 'n_used')::int = customers, name || ': ' || (model ->> 'status')) $$;

@@ -26,6 +26,8 @@ my %call = (
 	'clv_fit, bgbb' => qq{crm.clv_fit('%s', model => 'bgbb', period => '1 week', $as_of)},
 	'clv_backtest' => q{crm.clv_backtest('%s', cut_at => '2025-07-01', holdout => '90 days', models => '{mbgnbd, paretonbd}')},
 	'clv_calibration' => q{crm.clv_calibration('%s', cut_at => '2025-07-01', holdout => '90 days', model => 'mbgnbd')},
+	'clv_tracking' => q{crm.clv_tracking('%s', cut_at => '2025-07-01', until => '2025-12-31', model => 'mbgnbd')},
+	'clv_covariates' => q{crm.clv_covariates('%1$s', covariates => $$SELECT DISTINCT customer_id, (customer_id %% 2)::integer AS club FROM %1$s$$, as_of => '2026-01-01')},
 	'clv_summary' => qq{crm.clv_summary('%s', $as_of)},
 	'regularity' => qq{crm.regularity('%s', $as_of)});
 

@@ -188,7 +188,6 @@ SELECT is_empty($$SELECT relation FROM declared WHERE class = 'masked' AND relat
 
 -- Functions
 CREATE TEMPORARY TABLE declared_function (name text PRIMARY KEY, level text);
-INSERT INTO declared_function SELECT unnest('{clv_covariates, paretonbd_scale, clv_tracking}'::text[]), 'everybody';
 INSERT INTO declared_function SELECT unnest('{clv, clv_fit, clv_summary, clv_backtest, clv_calibration, regularity, bgnbd_p_alive, bgnbd_expected_orders, bgnbd_pmf, mbgnbd_p_alive, mbgnbd_expected_orders, mbgnbd_pmf,
 	paretonbd_p_alive, paretonbd_expected_orders, paretonbd_pmf, bgbb_p_alive, bgbb_expected_orders, bgbb_pmf, gamma_gamma_expected_value, sbg_retention, sbg_survival, sbg_expected_renewals}'::text[]), 'everybody';
 INSERT INTO declared_function SELECT unnest('{clv_contract, clv_contract_fit, simulate_subscriptions}'::text[]), 'everybody';

@@ -135,7 +135,7 @@ crm_sbg_renewals(const CrmSbgModel *model, double from, double horizon, double d
 	return crm_ratio_series(stay, model->alpha + stay, exp(-discount), horizon);
 }
 
-/* Give the share of renewals met that were lost, away from 0 and 1; NaN where none was met. */
+/* Give the share of renewals met that were lost; NaN where none was met. */
 static double
 lost_share(const CrmSbgData *data, double *met)
 {
@@ -147,7 +147,7 @@ lost_share(const CrmSbgData *data, double *met)
 		*met += data->renewed[j] + data->lost[j];
 		lost += data->lost[j];
 	}
-	return fmin(fmax(lost / *met, 0.001), 0.999);
+	return lost / *met;
 }
 
 /* What the search asks: - log L for each renewal met, by the logarithms of alpha and beta. */
@@ -174,7 +174,8 @@ loss(void *data, const double *theta, double *gradient)
 CrmStatus
 crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty, CrmFit *fit)
 {
-	double met, rate = lost_share(data, &met);
+	double met, lost = lost_share(data, &met), rate = fmin(fmax(lost, 0.001), 0.999);
+	CrmStatus status;
 	/* from the churn seen: a mix of very unlike customers, of unlike ones, of like ones */
 	static const double size[] = {0.5, 2.0, 20.0};
 	CrmLikelihood likelihood = {.n = CRM_SBG_PARAMETERS,
@@ -197,7 +198,12 @@ crm_sbg_fit(CrmCtx *ctx, const CrmSbgData *data, double penalty, CrmFit *fit)
 		likelihood.candidates[CRM_SBG_PARAMETERS * i] = log(size[i] * rate);
 		likelihood.candidates[CRM_SBG_PARAMETERS * i + 1] = log(size[i] * (1.0 - rate));
 	}
-	return crm_likelihood_fit(ctx, &likelihood, fit);
+	status = crm_likelihood_fit(ctx, &likelihood, fit);
+	/* where all or none were lost nothing but a penalty holds the search back from the bounds */
+	if (status == CRM_OK && !(penalty > 0.0) && (lost <= 0.0 || lost >= 1.0) &&
+		fit->status == CRM_FIT_CONVERGED)
+		fit->status = CRM_FIT_AT_BOUND;
+	return status;
 }
 
 /*

@@ -248,7 +248,7 @@ polish(Search *search, const double *given, double *norm)
 	if ((status = ask(search, x, &value, gradient)) != CRM_OK)
 		return status;
 	*norm = projected_norm(param, x, gradient);
-	for (int round = 0; round<POLISHES && * norm> 0.01 * param->tolerance; round++)
+	for (int round = 0; round < POLISHES && 0.01 * param->tolerance < *norm; round++)
 	{
 		double next[CRM_OPTIMISE_MAX], next_gradient[CRM_OPTIMISE_MAX], next_value, next_norm;
 

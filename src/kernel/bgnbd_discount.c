@@ -142,7 +142,10 @@ typedef struct Residual
 	double discount;   /* rate (alpha + T) */
 } Residual;
 
-/* Give integral from 0 on of e^(-zeta t) (1 + t)^-(shape + 1) dt for a small zeta, by v = ln(1 + t). */
+/*
+ * Give the integral from 0 on of e^(-zeta t) (1 + t)^-(shape + 1) dt for a small zeta, by v =
+ * ln(1 + t).
+ */
 static double
 residual_integral(double zeta, double shape)
 {

@@ -13,23 +13,14 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "pg/memory.h"
+
 /* What comparing two items takes. */
 typedef struct Order
 {
 	TypeCacheEntry *cache;
 	Oid collation;
 } Order;
-
-/* Give the context that holds an aggregate's state; an error outside an aggregate. */
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "crm internal: aggregate function called outside an aggregate");
-	return context;
-}
 
 /* Give a state, or NULL, that is argument i. */
 static ArrayBuildState *
@@ -43,7 +34,7 @@ PG_FUNCTION_INFO_V1(crm_basket_transition_1_0);
 Datum
 crm_basket_transition_1_0(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	ArrayBuildState *state = get_state(fcinfo, 0);
 
 	if (!PG_ARGISNULL(1))
@@ -62,7 +53,7 @@ PG_FUNCTION_INFO_V1(crm_basket_combine_1_0);
 Datum
 crm_basket_combine_1_0(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	ArrayBuildState *state = get_state(fcinfo, 0);
 	const ArrayBuildState *other = get_state(fcinfo, 1);
 
@@ -85,7 +76,7 @@ crm_basket_serialize_1_0(PG_FUNCTION_ARGS)
 {
 	ArrayBuildState *state = (ArrayBuildState *) PG_GETARG_POINTER(0);
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	return makeArrayResult(state, CurrentMemoryContext);
 }
 
@@ -102,7 +93,7 @@ crm_basket_deserialize_1_0(PG_FUNCTION_ARGS)
 	Datum *items;
 	int n;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	state = initArrayResult(ARR_ELEMTYPE(array), CurrentMemoryContext, false);
 	get_typlenbyvalalign(state->element_type, &length, &by_value, &align);
 	deconstruct_array(array, state->element_type, length, by_value, align, &items, NULL, &n);
@@ -142,7 +133,7 @@ crm_basket_final_1_0(PG_FUNCTION_ARGS)
 	Datum *items;
 	int kept = 0;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	if (state == NULL)
 		PG_RETURN_NULL();
 	order.cache = lookup_type_cache(state->element_type, TYPECACHE_CMP_PROC_FINFO);

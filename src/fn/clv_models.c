@@ -318,8 +318,7 @@ crm_clv_fit_transition_1_0(PG_FUNCTION_ARGS)
 	Rows *rows = PG_ARGISNULL(0) ? NULL : (Rows *) PG_GETARG_POINTER(0);
 	MemoryContext context;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "crm internal: aggregate function called outside an aggregate");
+	context = crm_aggregate_context(fcinfo);
 	if (rows == NULL)
 	{
 		CrmCtx ctx;

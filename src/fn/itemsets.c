@@ -446,8 +446,7 @@ crm_itemsets_transition_1_0(PG_FUNCTION_ARGS)
 	bool *nulls;
 	int n;
 
-	if (!AggCheckCallContext(fcinfo, &memory))
-		elog(ERROR, "crm internal: aggregate function called outside an aggregate");
+	memory = crm_aggregate_context(fcinfo);
 	gathering =
 		PG_ARGISNULL(0) ? begin_gathering(fcinfo, memory) : (Gathering *) PG_GETARG_POINTER(0);
 	if (PG_ARGISNULL(1))
@@ -490,8 +489,7 @@ crm_itemsets_final_1_0(PG_FUNCTION_ARGS)
 	Mining mining = {.param = {.min_length = 1}};
 	StringInfoData json;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "crm internal: aggregate function called outside an aggregate");
+	(void) crm_aggregate_context(fcinfo);
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '[');
 	if (!PG_ARGISNULL(0))

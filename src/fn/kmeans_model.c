@@ -301,8 +301,7 @@ crm_kmeans_fit_transition_1_0(PG_FUNCTION_ARGS)
 	Options options = read_options(fcinfo, 2);
 	Fit *fit;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "crm internal: aggregate function called outside an aggregate");
+	context = crm_aggregate_context(fcinfo);
 	fit = PG_ARGISNULL(0) ? begin_fit(context, &options) : (Fit *) PG_GETARG_POINTER(0);
 	if (options.k != fit->options.k)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),

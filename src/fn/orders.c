@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "kernel/base/summary.h"
+#include "pg/memory.h"
 #include "pg/moment.h"
 #include "pg/period.h"
 
@@ -182,8 +183,7 @@ aggregate_state(FunctionCallInfo fcinfo)
 	MemoryContext context;
 	CrmSummary *state;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "crm internal: aggregate function called outside an aggregate");
+	context = crm_aggregate_context(fcinfo);
 	if (!PG_ARGISNULL(0))
 		return PG_GETARG_SUMMARY(0);
 	state = MemoryContextAlloc(context, sizeof(CrmSummary));

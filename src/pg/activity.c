@@ -86,22 +86,11 @@ crm_activity_add(CrmActivity *activity, const CrmKey *key, const CrmCellOrder *o
 		crm_activity_check(activity, status);
 }
 
-/* Give the context that holds an aggregate's state; an error outside an aggregate. */
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "crm internal: aggregate function called outside an aggregate");
-	return context;
-}
-
 /* Make the state of a first row, by the options. */
 static CrmActivity *
 begin_state(FunctionCallInfo fcinfo)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	Oid key_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
 	Interval length = {0};
 	CrmActivity *activity;
@@ -208,7 +197,7 @@ crm_activity_serialize_1_0(PG_FUNCTION_ARGS)
 	Size bytes = offsetof(Parcel, packed);
 	Parcel *parcel;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	crm_activity_check(activity, crm_cells_flush(&activity->cells));
 	if (IsParallelWorker())
 		bytes += crm_cells_packed_size(&activity->cells);
@@ -237,7 +226,7 @@ PG_FUNCTION_INFO_V1(crm_activity_deserialize_1_0);
 Datum
 crm_activity_deserialize_1_0(PG_FUNCTION_ARGS)
 {
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	PG_RETURN_POINTER(PG_GETARG_BYTEA_P(0));
 }
 
@@ -247,7 +236,7 @@ Datum
 crm_activity_combine_1_0(PG_FUNCTION_ARGS)
 {
 	CrmActivity *activity = PG_ARGISNULL(0) ? NULL : (CrmActivity *) PG_GETARG_POINTER(0);
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	Parcel *parcel;
 
 	if (PG_ARGISNULL(1))
@@ -284,7 +273,7 @@ crm_activity_final_1_0(PG_FUNCTION_ARGS)
 	CrmActivity *activity;
 	ParamListInfo params;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(0);
 	activity = (CrmActivity *) PG_GETARG_POINTER(0);

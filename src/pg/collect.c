@@ -108,22 +108,11 @@ crm_orders_refund_error(void)
 			errhint("Use refunds => 'net' to subtract them, or 'drop' to leave them out."));
 }
 
-/* Give the context that holds an aggregate's state; an error outside an aggregate. */
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "crm internal: aggregate function called outside an aggregate");
-	return context;
-}
-
 /* Make the state of a first row, by the options. */
 static CrmOrdersState *
 begin_state(FunctionCallInfo fcinfo)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	Oid key_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
 	CrmOrdersState *state;
 	ArrayType *array;
@@ -218,7 +207,7 @@ crm_collect_serialize_1_0(PG_FUNCTION_ARGS)
 	Size bytes = offsetof(Parcel, packed);
 	Parcel *parcel;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	crm_orders_check(state, crm_customers_flush(&state->customers));
 	if (IsParallelWorker())
 		bytes += crm_customers_packed_size(&state->customers);
@@ -248,7 +237,7 @@ PG_FUNCTION_INFO_V1(crm_collect_deserialize_1_0);
 Datum
 crm_collect_deserialize_1_0(PG_FUNCTION_ARGS)
 {
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	PG_RETURN_POINTER(PG_GETARG_BYTEA_P(0));
 }
 
@@ -258,7 +247,7 @@ Datum
 crm_collect_combine_1_0(PG_FUNCTION_ARGS)
 {
 	CrmOrdersState *state = PG_ARGISNULL(0) ? NULL : (CrmOrdersState *) PG_GETARG_POINTER(0);
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	Parcel *parcel;
 
 	if (PG_ARGISNULL(1))
@@ -295,7 +284,7 @@ crm_collect_final_1_0(PG_FUNCTION_ARGS)
 	CrmOrdersState *state;
 	ParamListInfo params;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(0);
 	state = (CrmOrdersState *) PG_GETARG_POINTER(0);

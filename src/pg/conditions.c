@@ -18,17 +18,6 @@ typedef struct Packed
 	uint64 head; /* bytes of the aggregate's own */
 } Packed;
 
-/* Give the context that holds an aggregate's state; an error outside an aggregate. */
-MemoryContext
-crm_aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "crm internal: aggregate function called outside an aggregate");
-	return context;
-}
-
 /*
  * Give the conditions of argument i, a boolean[] of 1 to CRM_CONDITIONS_MAX elements, as bits, and
  * their number in *n. NULL is false.

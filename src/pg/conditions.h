@@ -15,7 +15,6 @@ typedef struct CrmConditionRows
 	int n_conditions;
 } CrmConditionRows;
 
-extern MemoryContext crm_aggregate_context(FunctionCallInfo fcinfo);
 extern uint32 crm_conditions_arg(FunctionCallInfo fcinfo, int i, int *n);
 extern void crm_conditions_check_same(int before, int now);
 extern void crm_conditions_add(CrmConditionRows *list, MemoryContext memory,

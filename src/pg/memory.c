@@ -122,3 +122,14 @@ crm_memory_check(CrmStatus status, const CrmCtx *ctx, const char *what, const ch
 			elog(ERROR, "crm internal: %s ended with status %d", what, (int) status);
 	}
 }
+
+/* Give the context that holds an aggregate's state; an error outside an aggregate. */
+MemoryContext
+crm_aggregate_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "crm internal: aggregate function called outside an aggregate");
+	return context;
+}

@@ -1,5 +1,6 @@
 /*
- * memory.h: a kernel's context (CrmCtx) over one named PostgreSQL memory context.
+ * memory.h: a kernel's context (CrmCtx) over one named PostgreSQL memory context, and the context
+ * of an aggregate's state.
  */
 #ifndef CRM_PG_MEMORY_H
 #define CRM_PG_MEMORY_H
@@ -15,5 +16,6 @@ extern _Noreturn void crm_memory_error(size_t wanted, const CrmCtx *ctx, const c
 									   const char *detail, const char *reduce);
 extern void crm_memory_check(CrmStatus status, const CrmCtx *ctx, const char *what,
 							 const char *detail);
+extern MemoryContext crm_aggregate_context(FunctionCallInfo fcinfo);
 
 #endif

@@ -117,14 +117,6 @@ score(Trial *trial, int method, TimestampTz cut)
 	return model;
 }
 
-/* Set a column of a result to a number that may be undefined. */
-static void
-set_number(Datum *values, bool *nulls, int i, double number)
-{
-	values[i] = Float8GetDatum(number);
-	nulls[i] = isnan(number);
-}
-
 /* ---- the backtest ------------------------------------------------------------------------- */
 
 enum
@@ -155,18 +147,18 @@ put_measures(const CrmResult *result, Trial *trial, int method, TimestampTz cut)
 	values[1] = CStringGetTextDatum(method_words[method]);
 	values[2] = Int64GetDatum((int64) got.n);
 	values[3] = Int64GetDatum((int64) got.yes);
-	set_number(values, nulls, 4, got.base_rate);
-	set_number(values, nulls, 5, got.auc);
-	set_number(values, nulls, 6, got.auc_error);
-	set_number(values, nulls, 7, got.log_loss);
-	set_number(values, nulls, 8, got.brier);
-	set_number(values, nulls, 9, got.slope);
-	set_number(values, nulls, 10, got.intercept);
-	set_number(values, nulls, 11, precision[0]);
-	set_number(values, nulls, 12, recall[0]);
-	set_number(values, nulls, 13, precision[1]);
-	set_number(values, nulls, 14, recall[1]);
-	set_number(values, nulls, 15, got.top_lift);
+	crm_result_number(values, nulls, 4, got.base_rate);
+	crm_result_number(values, nulls, 5, got.auc);
+	crm_result_number(values, nulls, 6, got.auc_error);
+	crm_result_number(values, nulls, 7, got.log_loss);
+	crm_result_number(values, nulls, 8, got.brier);
+	crm_result_number(values, nulls, 9, got.slope);
+	crm_result_number(values, nulls, 10, got.intercept);
+	crm_result_number(values, nulls, 11, precision[0]);
+	crm_result_number(values, nulls, 12, recall[0]);
+	crm_result_number(values, nulls, 13, precision[1]);
+	crm_result_number(values, nulls, 14, recall[1]);
+	crm_result_number(values, nulls, 15, got.top_lift);
 	values[16] = CStringGetTextDatum(method_words[model.method]);
 	values[17] = Int64GetDatum(model.rows);
 	values[18] = Int64GetDatum(model.churned);
@@ -262,11 +254,11 @@ put_gains(const CrmResult *result, Trial *trial, const CrmChurnModel *model, Tim
 		values[2] = Int32GetDatum(g + 1);
 		values[3] = Int64GetDatum((int64) gain[g].rows);
 		values[4] = Float8GetDatum(gain[g].yes);
-		set_number(values, nulls, 5, gain[g].mean_predicted);
-		set_number(values, nulls, 6, gain[g].rate);
-		set_number(values, nulls, 7, gain[g].lift);
-		set_number(values, nulls, 8, gain[g].total_share);
-		set_number(values, nulls, 9, gain[g].total_lift);
+		crm_result_number(values, nulls, 5, gain[g].mean_predicted);
+		crm_result_number(values, nulls, 6, gain[g].rate);
+		crm_result_number(values, nulls, 7, gain[g].lift);
+		crm_result_number(values, nulls, 8, gain[g].total_share);
+		crm_result_number(values, nulls, 9, gain[g].total_lift);
 		values[10] = CStringGetTextDatum(state_words[model->state]);
 		crm_result_row(result, values, nulls);
 	}

@@ -139,22 +139,6 @@ enum
 	COLUMNS = 24
 };
 
-/* Set a column of a result to a number that may be undefined. */
-static void
-set_number(Datum *values, bool *nulls, int i, double number)
-{
-	values[i] = Float8GetDatum(number);
-	nulls[i] = isnan(number);
-}
-
-/* Set a column of a result to a text, or NULL. */
-static void
-set_text(Datum *values, bool *nulls, int i, const char *text)
-{
-	nulls[i] = text == NULL;
-	values[i] = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
-}
-
 /* Write a row a coefficient. */
 static void
 write_rows(const CrmResult *result, const Drivers *drivers)
@@ -170,18 +154,18 @@ write_rows(const CrmResult *result, const Drivers *drivers)
 
 		memset(nulls, 0, sizeof nulls);
 		values[0] = Int32GetDatum(j);
-		set_text(values, nulls, 1, j == 0 ? INTERCEPT : drivers->names[j - 1]);
-		set_number(values, nulls, 2, estimate);
-		set_number(values, nulls, 3, error);
-		set_number(values, nulls, 4, estimate / error);
-		set_number(values, nulls, 5, crm_normal_two_sided(estimate / error));
-		set_number(values, nulls, 6, exp(estimate));
-		set_number(values, nulls, 7, exp(estimate - reach * error));
-		set_number(values, nulls, 8, exp(estimate + reach * error));
-		set_number(values, nulls, 9, j == 0 ? NAN : estimate * model->scale[j]);
-		set_number(values, nulls, 10, drivers->importance[j]);
-		set_number(values, nulls, 11, drivers->inflation[j]);
-		set_text(values, nulls, 12, column_list[model->column[j]]);
+		crm_result_text(values, nulls, 1, j == 0 ? INTERCEPT : drivers->names[j - 1]);
+		crm_result_number(values, nulls, 2, estimate);
+		crm_result_number(values, nulls, 3, error);
+		crm_result_number(values, nulls, 4, estimate / error);
+		crm_result_number(values, nulls, 5, crm_normal_two_sided(estimate / error));
+		crm_result_number(values, nulls, 6, exp(estimate));
+		crm_result_number(values, nulls, 7, exp(estimate - reach * error));
+		crm_result_number(values, nulls, 8, exp(estimate + reach * error));
+		crm_result_number(values, nulls, 9, j == 0 ? NAN : estimate * model->scale[j]);
+		crm_result_number(values, nulls, 10, drivers->importance[j]);
+		crm_result_number(values, nulls, 11, drivers->inflation[j]);
+		crm_result_text(values, nulls, 12, column_list[model->column[j]]);
 		values[13] = BoolGetDatum(model->separates[j]);
 		values[14] = Int64GetDatum(drivers->rows);
 		values[15] = Int64GetDatum((int64) drivers->data.n);
@@ -191,10 +175,10 @@ write_rows(const CrmResult *result, const Drivers *drivers)
 		values[18] = Int64GetDatum((int64) model->yes);
 		values[19] = Int32GetDatum(drivers->cuts);
 		nulls[19] = drivers->missing == NULL;
-		set_number(values, nulls, 20, model->deviance);
-		set_number(values, nulls, 21, model->null_deviance);
+		crm_result_number(values, nulls, 20, model->deviance);
+		crm_result_number(values, nulls, 21, model->null_deviance);
 		values[22] = BoolGetDatum(model->converged);
-		set_text(values, nulls, 23, state_list[model->state]);
+		crm_result_text(values, nulls, 23, state_list[model->state]);
 		crm_result_row(result, values, nulls);
 	}
 }

@@ -159,22 +159,6 @@ end_report(Report *report)
 	MemoryContextDelete(report->rows->design->memory);
 }
 
-/* Set a column of a result to a number that may be undefined. */
-static void
-set_number(Datum *values, bool *nulls, int i, double number)
-{
-	values[i] = Float8GetDatum(number);
-	nulls[i] = isnan(number);
-}
-
-/* Set a column of a result to a text, or NULL. */
-static void
-set_text(Datum *values, bool *nulls, int i, const char *text)
-{
-	nulls[i] = text == NULL;
-	values[i] = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
-}
-
 /* Set the facts of the fit, the same in all rows. */
 static void
 set_facts(Datum *values, bool *nulls, const Report *report)
@@ -188,22 +172,22 @@ set_facts(Datum *values, bool *nulls, const Report *report)
 	values[16] = Int64GetDatum(rows->used);
 	values[17] = Int64GetDatum(rows->read - rows->used);
 	values[18] = Int64GetDatum((int64) model->events);
-	set_number(values, nulls, 19, model->log_likelihood);
-	set_number(values, nulls, 20, model->null_log_likelihood);
-	set_number(values, nulls, 21, ratio);
-	set_number(values, nulls, 22, crm_chi_squared_upper(ratio, model->rank));
-	set_number(values, nulls, 23, has ? model->wald : NAN);
-	set_number(values, nulls, 24, has ? model->score : NAN);
+	crm_result_number(values, nulls, 19, model->log_likelihood);
+	crm_result_number(values, nulls, 20, model->null_log_likelihood);
+	crm_result_number(values, nulls, 21, ratio);
+	crm_result_number(values, nulls, 22, crm_chi_squared_upper(ratio, model->rank));
+	crm_result_number(values, nulls, 23, has ? model->wald : NAN);
+	crm_result_number(values, nulls, 24, has ? model->score : NAN);
 	values[25] = Int32GetDatum(model->rank);
-	set_number(values, nulls, 26, model->concordance);
-	set_number(values, nulls, 27, model->concordance_error);
-	set_number(values, nulls, 28, has ? model->zph_global : NAN);
-	set_number(values, nulls, 29,
-			   has ? crm_chi_squared_upper(model->zph_global, model->rank) : NAN);
+	crm_result_number(values, nulls, 26, model->concordance);
+	crm_result_number(values, nulls, 27, model->concordance_error);
+	crm_result_number(values, nulls, 28, has ? model->zph_global : NAN);
+	crm_result_number(values, nulls, 29,
+					  has ? crm_chi_squared_upper(model->zph_global, model->rank) : NAN);
 	values[30] = Int32GetDatum(model->iterations);
 	values[31] = BoolGetDatum(model->converged);
-	set_text(values, nulls, 32, state_list[model->state]);
-	set_text(values, nulls, 33, ties_list[report->param.efron ? 0 : 1]);
+	crm_result_text(values, nulls, 32, state_list[model->state]);
+	crm_result_text(values, nulls, 33, ties_list[report->param.efron ? 0 : 1]);
 	values[34] = Int32GetDatum(report->rows->groups);
 }
 
@@ -224,20 +208,20 @@ crm_cox_fit_1_0(PG_FUNCTION_ARGS)
 		bool nulls[COLUMNS] = {false};
 
 		values[0] = Int32GetDatum(j + 1);
-		set_text(values, nulls, 1, report->rows->design->names[j]);
-		set_number(values, nulls, 2, estimate);
-		set_number(values, nulls, 3, error);
-		set_number(values, nulls, 4, estimate / error);
-		set_number(values, nulls, 5, crm_normal_two_sided(estimate / error));
-		set_number(values, nulls, 6, exp(estimate));
-		set_number(values, nulls, 7, exp(estimate - reach * error));
-		set_number(values, nulls, 8, exp(estimate + reach * error));
-		set_number(values, nulls, 9, model->mean[j]);
-		set_number(values, nulls, 10, estimate * model->scale[j]);
-		set_text(values, nulls, 11, column_list[model->column[j]]);
+		crm_result_text(values, nulls, 1, report->rows->design->names[j]);
+		crm_result_number(values, nulls, 2, estimate);
+		crm_result_number(values, nulls, 3, error);
+		crm_result_number(values, nulls, 4, estimate / error);
+		crm_result_number(values, nulls, 5, crm_normal_two_sided(estimate / error));
+		crm_result_number(values, nulls, 6, exp(estimate));
+		crm_result_number(values, nulls, 7, exp(estimate - reach * error));
+		crm_result_number(values, nulls, 8, exp(estimate + reach * error));
+		crm_result_number(values, nulls, 9, model->mean[j]);
+		crm_result_number(values, nulls, 10, estimate * model->scale[j]);
+		crm_result_text(values, nulls, 11, column_list[model->column[j]]);
 		values[12] = BoolGetDatum(model->monotone[j]);
-		set_number(values, nulls, 13, model->zph[j]);
-		set_number(values, nulls, 14, crm_chi_squared_upper(model->zph[j], 1));
+		crm_result_number(values, nulls, 13, model->zph[j]);
+		crm_result_number(values, nulls, 14, crm_chi_squared_upper(model->zph[j], 1));
 		set_facts(values, nulls, report);
 		crm_result_row(&result, values, nulls);
 	}
@@ -262,10 +246,10 @@ crm_cox_baseline_1_0(PG_FUNCTION_ARGS)
 
 		if (i % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
-		set_text(values, nulls, 0,
-				 report->rows->group != NULL
-					 ? report->rows->labels[(int) report->data.stratum[baseline->row]]
-					 : NULL);
+		crm_result_text(values, nulls, 0,
+						report->rows->group != NULL
+							? report->rows->labels[(int) report->data.stratum[baseline->row]]
+							: NULL);
 		values[1] = Float8GetDatum(baseline->time);
 		values[2] = Float8GetDatum(baseline->hazard);
 		values[3] = Float8GetDatum(exp(-baseline->hazard));

@@ -388,14 +388,6 @@ crm_kmeans_1_0(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
-/* Set a column of a result to a number that may be undefined. */
-static void
-set_number(Datum *values, bool *nulls, int i, double number)
-{
-	values[i] = Float8GetDatum(number);
-	nulls[i] = isnan(number);
-}
-
 PG_FUNCTION_INFO_V1(crm_kmeans_clusters_1_0);
 /* crm.kmeans_clusters([key,] ...): a row a cluster and feature; see doc/kmeans.md */
 Datum
@@ -436,9 +428,9 @@ crm_kmeans_clusters_1_0(PG_FUNCTION_ARGS)
 			values[6] = Float8GetDatum(report->profile.sd[at]);
 			values[7] = Float8GetDatum(report->profile.z[at]);
 			values[8] = Float8GetDatum(model->inertia);
-			set_number(values, nulls, 9, quality.silhouette);
-			set_number(values, nulls, 10, quality.davies_bouldin);
-			set_number(values, nulls, 11, quality.calinski_harabasz);
+			crm_result_number(values, nulls, 9, quality.silhouette);
+			crm_result_number(values, nulls, 10, quality.davies_bouldin);
+			crm_result_number(values, nulls, 11, quality.calinski_harabasz);
 			values[12] = Int32GetDatum(model->iterations);
 			values[13] = BoolGetDatum(model->converged);
 			values[14] = Int32GetDatum(model->k);
@@ -471,10 +463,10 @@ crm_kmeans_select_k_1_0(PG_FUNCTION_ARGS)
 			continue;
 		values[0] = Int32GetDatum(choice->clusters);
 		values[1] = Float8GetDatum(choice->inertia);
-		set_number(values, nulls, 2, choice->quality.silhouette);
-		set_number(values, nulls, 3, choice->quality.davies_bouldin);
-		set_number(values, nulls, 4, choice->quality.calinski_harabasz);
-		set_number(values, nulls, 5, choice->stability);
+		crm_result_number(values, nulls, 2, choice->quality.silhouette);
+		crm_result_number(values, nulls, 3, choice->quality.davies_bouldin);
+		crm_result_number(values, nulls, 4, choice->quality.calinski_harabasz);
+		crm_result_number(values, nulls, 5, choice->stability);
 		values[6] = BoolGetDatum(i == chosen);
 		crm_result_row(&result, values, nulls);
 	}

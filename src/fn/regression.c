@@ -25,22 +25,6 @@ static const CrmWords class_weight_words = {"class_weight", "values of class_wei
 static const char *const column_list[] = {NULL, "constant", "collinear"};
 static const char *const state_list[] = {"fitted", "separated", "one class"};
 
-/* Set a column of a result to a number that may be undefined. */
-static void
-set_number(Datum *values, bool *nulls, int i, double number)
-{
-	values[i] = Float8GetDatum(number);
-	nulls[i] = isnan(number);
-}
-
-/* Set a column of a result to a text, or NULL. */
-static void
-set_text(Datum *values, bool *nulls, int i, const char *text)
-{
-	nulls[i] = text == NULL;
-	values[i] = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
-}
-
 /* Read the source: arguments 0 to 2 are source, response and features, `weight` that of weights. */
 static CrmDesign *
 read_source(FunctionCallInfo fcinfo, int weight, CrmResponse *response, CrmRun *run)
@@ -110,26 +94,26 @@ write_logistic(const CrmResult *result, const CrmDesign *design, const CrmLogist
 
 		memset(nulls, 0, sizeof nulls);
 		values[0] = Int32GetDatum(j);
-		set_text(values, nulls, 1, j == 0 ? INTERCEPT : design->names[j - 1]);
-		set_number(values, nulls, 2, estimate);
-		set_number(values, nulls, 3, error);
-		set_number(values, nulls, 4, estimate / error);
-		set_number(values, nulls, 5, crm_normal_two_sided(estimate / error));
-		set_number(values, nulls, 6, exp(estimate));
-		set_number(values, nulls, 7, exp(estimate - reach * error));
-		set_number(values, nulls, 8, exp(estimate + reach * error));
-		set_number(values, nulls, 9, j == 0 ? NAN : estimate * model->scale[j]);
-		set_text(values, nulls, 10, column_list[model->column[j]]);
+		crm_result_text(values, nulls, 1, j == 0 ? INTERCEPT : design->names[j - 1]);
+		crm_result_number(values, nulls, 2, estimate);
+		crm_result_number(values, nulls, 3, error);
+		crm_result_number(values, nulls, 4, estimate / error);
+		crm_result_number(values, nulls, 5, crm_normal_two_sided(estimate / error));
+		crm_result_number(values, nulls, 6, exp(estimate));
+		crm_result_number(values, nulls, 7, exp(estimate - reach * error));
+		crm_result_number(values, nulls, 8, exp(estimate + reach * error));
+		crm_result_number(values, nulls, 9, j == 0 ? NAN : estimate * model->scale[j]);
+		crm_result_text(values, nulls, 10, column_list[model->column[j]]);
 		values[11] = BoolGetDatum(model->separates[j]);
 		set_rows(values, 12, &run->rows);
 		values[15] = Int64GetDatum((int64) model->yes);
-		set_number(values, nulls, 16, model->deviance);
-		set_number(values, nulls, 17, model->null_deviance);
-		set_number(values, nulls, 18, model->log_likelihood);
-		set_number(values, nulls, 19, model->aic);
+		crm_result_number(values, nulls, 16, model->deviance);
+		crm_result_number(values, nulls, 17, model->null_deviance);
+		crm_result_number(values, nulls, 18, model->log_likelihood);
+		crm_result_number(values, nulls, 19, model->aic);
 		values[20] = Int32GetDatum(model->iterations);
 		values[21] = BoolGetDatum(model->converged);
-		set_text(values, nulls, 22, state_list[model->state]);
+		crm_result_text(values, nulls, 22, state_list[model->state]);
 		crm_result_row(result, values, nulls);
 	}
 }
@@ -211,24 +195,24 @@ write_linear(const CrmResult *result, const CrmDesign *design, const CrmLinearMo
 
 		memset(nulls, 0, sizeof nulls);
 		values[0] = Int32GetDatum(j);
-		set_text(values, nulls, 1, j == 0 ? INTERCEPT : design->names[j - 1]);
-		set_number(values, nulls, 2, estimate);
-		set_number(values, nulls, 3, error);
-		set_number(values, nulls, 4, estimate / error);
-		set_number(values, nulls, 5, crm_student_two_sided(estimate / error, model->df));
-		set_number(values, nulls, 6, estimate - reach * error);
-		set_number(values, nulls, 7, estimate + reach * error);
-		set_number(values, nulls, 8, j == 0 ? NAN : estimate * model->scale[j]);
-		set_text(values, nulls, 9, column_list[model->column[j]]);
+		crm_result_text(values, nulls, 1, j == 0 ? INTERCEPT : design->names[j - 1]);
+		crm_result_number(values, nulls, 2, estimate);
+		crm_result_number(values, nulls, 3, error);
+		crm_result_number(values, nulls, 4, estimate / error);
+		crm_result_number(values, nulls, 5, crm_student_two_sided(estimate / error, model->df));
+		crm_result_number(values, nulls, 6, estimate - reach * error);
+		crm_result_number(values, nulls, 7, estimate + reach * error);
+		crm_result_number(values, nulls, 8, j == 0 ? NAN : estimate * model->scale[j]);
+		crm_result_text(values, nulls, 9, column_list[model->column[j]]);
 		set_rows(values, 10, &run->rows);
-		set_number(values, nulls, 13, model->r_squared);
-		set_number(values, nulls, 14, model->adjusted_r_squared);
-		set_number(values, nulls, 15, model->sigma);
-		set_number(values, nulls, 16, Max(model->df, 0));
-		set_number(values, nulls, 17, model->f);
-		set_number(values, nulls, 18, crm_f_upper(model->f, model->rank - 1, model->df));
-		set_number(values, nulls, 19, model->log_likelihood);
-		set_number(values, nulls, 20, model->aic);
+		crm_result_number(values, nulls, 13, model->r_squared);
+		crm_result_number(values, nulls, 14, model->adjusted_r_squared);
+		crm_result_number(values, nulls, 15, model->sigma);
+		crm_result_number(values, nulls, 16, Max(model->df, 0));
+		crm_result_number(values, nulls, 17, model->f);
+		crm_result_number(values, nulls, 18, crm_f_upper(model->f, model->rank - 1, model->df));
+		crm_result_number(values, nulls, 19, model->log_likelihood);
+		crm_result_number(values, nulls, 20, model->aic);
 		crm_result_row(result, values, nulls);
 	}
 }

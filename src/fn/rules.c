@@ -213,23 +213,15 @@ find_rules(Report *report)
 									  &report->rules.list));
 }
 
-/* Set a column of a row to a number that may be undefined. */
-static void
-set_number(Datum *values, bool *nulls, int i, double number)
-{
-	values[i] = Float8GetDatum(number);
-	nulls[i] = isnan(number);
-}
-
 /* Set the columns of a rule's measures; p is its p-value if that is known, else NaN. */
 static void
 set_measures(Datum *values, bool *nulls, const CrmRulesCounts *counts, double p)
 {
 	for (int m = 0; m < CRM_RULES_MEASURES; m++)
-		set_number(values, nulls, m,
-				   m == CRM_RULES_P_VALUE && !isnan(p)
-					   ? p
-					   : crm_rules_measure((CrmRulesMeasure) m, counts));
+		crm_result_number(values, nulls, m,
+						  m == CRM_RULES_P_VALUE && !isnan(p)
+							  ? p
+							  : crm_rules_measure((CrmRulesMeasure) m, counts));
 }
 
 /* Give the labels of those items of a set whose bits are in the mask, as a text[] in the room. */
@@ -275,8 +267,8 @@ write_rules(const Report *report, const CrmResult *result)
 
 			values[OUT_REVENUE] =
 				Float8GetDatum(crm_rules_revenue(&report->value, set, rules->n, &with, &without));
-			set_number(values, nulls, OUT_MEAN_WITH, with);
-			set_number(values, nulls, OUT_MEAN_WITHOUT, without);
+			crm_result_number(values, nulls, OUT_MEAN_WITH, with);
+			crm_result_number(values, nulls, OUT_MEAN_WITHOUT, without);
 		}
 		values[OUT_P_ADJUSTED] =
 			has_p ? values[OUT_MEASURES + CRM_RULES_P_VALUE] : Float8GetDatum(rule->p);

@@ -28,14 +28,6 @@ typedef struct Report
 	CrmCtx *ctx;
 } Report;
 
-/* Set a column of a result to a number that may be undefined. */
-static void
-set_number(Datum *values, bool *nulls, int i, double number)
-{
-	values[i] = Float8GetDatum(number);
-	nulls[i] = isnan(number);
-}
-
 /* Read what all have: source and group_by come first, `at` is where as_of, unit and entry stand. */
 static void
 begin_report(FunctionCallInfo fcinfo, const char *function, int at, bool needs_group,
@@ -185,11 +177,11 @@ write_survival(const CrmResult *result, const Report *report, const char *label,
 	set_counts(values, nulls, label, point);
 	values[5] = Float8GetDatum(point->survival);
 	values[6] = Float8GetDatum(point->error);
-	set_number(values, nulls, 7, point->low);
-	set_number(values, nulls, 8, point->high);
-	set_number(values, nulls, 9, curve->median);
-	set_number(values, nulls, 10, curve->median_low);
-	set_number(values, nulls, 11, curve->median_high);
+	crm_result_number(values, nulls, 7, point->low);
+	crm_result_number(values, nulls, 8, point->high);
+	crm_result_number(values, nulls, 9, curve->median);
+	crm_result_number(values, nulls, 10, curve->median_low);
+	crm_result_number(values, nulls, 11, curve->median_high);
 	values[12] = Float8GetDatum(curve->restricted_mean);
 	values[13] = Float8GetDatum(curve->restricted_mean_error);
 	values[14] = Float8GetDatum(curve->horizon);
@@ -272,9 +264,9 @@ crm_logrank_1_0(PG_FUNCTION_ARGS)
 		values[1] = Int64GetDatum(groups[g].rows);
 		values[2] = Int64GetDatum(groups[g].events);
 		values[3] = Float8GetDatum(groups[g].expected);
-		set_number(values, nulls, 4, test.chi_squared);
+		crm_result_number(values, nulls, 4, test.chi_squared);
 		values[5] = Int32GetDatum(test.df);
-		set_number(values, nulls, 6, test.p);
+		crm_result_number(values, nulls, 6, test.p);
 		crm_result_row(&result, values, nulls);
 	}
 	end_report(&report);

@@ -2,8 +2,8 @@
  * bgnbd.c: the likelihood of BG/NBD and MBG/NBD, its gradient and its fit; see bgnbd.h.
  *
  * What depends on x alone is computed once for each distinct x, the logs of 1 + time / alpha once
- * for each distinct time (they stay small where r and alpha run to infinity, and keep their
- * digits). A distinct row costs one exp, and, where its weight is not 1, one log1p; a row of BG/NBD
+ * for each distinct time: they stay small where r and alpha run to infinity, and keep their
+ * digits. A distinct row costs one exp, and, where its weight is not 1, one log1p; a row of BG/NBD
  * with x = 0 less. The logs of rows of weight 1 are those of products of BLOCK factors of at most
  * 2, which cost BLOCK units in the last place of a block's sum.
  */

@@ -2,9 +2,9 @@
  * snapshot.h: what is known of a customer at a moment in the past, the cut, from nothing but the
  * orders up to it; and whether orders came in the time after it.
  *
- * A history is the customer's orders in the order of time (then amount). An amount below zero is a
- * refund: part of what was spent, no order. Orders at the very same moment are one visit; a gap is
- * the time from a visit to the next.
+ * A history is the customer's orders in the order of time, then of amount. An amount below zero is
+ * a refund: part of what was spent, no order. Orders at the very same moment are one visit; a gap
+ * is the time from a visit to the next.
  *
  * Features of the orders up to the cut, `span` long windows before it, days being 86400 seconds:
  *

@@ -25,14 +25,14 @@ COMMENT ON FUNCTION crm.churn(text, timestamptz, interval, text, text, text, tex
 
 CREATE FUNCTION crm.churn(
 	key anyelement,
-	source text DEFAULT NULL,
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	horizon interval DEFAULT '90 days',
 	method text DEFAULT 'auto',
 	features text DEFAULT NULL,
 	label text DEFAULT NULL,
 	model text DEFAULT NULL,
-	seed bigint DEFAULT 42
+	seed bigint DEFAULT 42,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	customer_id anyelement,
 	churn_probability float8,
@@ -45,7 +45,7 @@ CREATE FUNCTION crm.churn(
 	status text
 )
 AS 'MODULE_PATHNAME', 'crm_churn_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE SUPPORT crm._customers_support;
-COMMENT ON FUNCTION crm.churn(anyelement, text, timestamptz, interval, text, text, text, text, bigint) IS 'the chance that each customer does not order within the horizon: a row a customer with its band, the revenue at risk, the reasons in words, the silence and the customer''s own rhythm; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.churn(anyelement, timestamptz, interval, text, text, text, text, bigint, text) IS 'the chance that each customer does not order within the horizon: a row a customer with its band, the revenue at risk, the reasons in words, the silence and the customer''s own rhythm; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.churn_fit(
 	source text DEFAULT NULL,
@@ -72,13 +72,13 @@ COMMENT ON FUNCTION crm.churn_fit(text, timestamptz, interval, text, text, text,
 
 CREATE FUNCTION crm.churn_fit(
 	key anyelement,
-	source text DEFAULT NULL,
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	horizon interval DEFAULT '90 days',
 	method text DEFAULT 'auto',
 	features text DEFAULT NULL,
 	label text DEFAULT NULL,
-	seed bigint DEFAULT 42
+	seed bigint DEFAULT 42,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	method_used text,
 	n bigint,
@@ -92,4 +92,4 @@ CREATE FUNCTION crm.churn_fit(
 	fitted jsonb
 )
 AS 'MODULE_PATHNAME', 'crm_churn_fit_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
-COMMENT ON FUNCTION crm.churn_fit(anyelement, text, timestamptz, interval, text, text, text, bigint) IS 'the model that crm.churn uses, fitted to the customers'' own history: how the fit went, and the model itself for crm.model and the argument model; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.churn_fit(anyelement, timestamptz, interval, text, text, text, bigint, text) IS 'the model that crm.churn uses, fitted to the customers'' own history: how the fit went, and the model itself for crm.model and the argument model; the form for keys of any hashable type: key => NULL::uuid';

@@ -36,14 +36,14 @@ COMMENT ON FUNCTION crm.churn_backtest(text, timestamptz[], interval, text[], ti
 
 CREATE FUNCTION crm.churn_backtest(
 	key anyelement,
-	source text DEFAULT NULL,
 	cuts timestamptz[] DEFAULT NULL,
 	horizon interval DEFAULT '90 days',
 	methods text[] DEFAULT NULL,
 	as_of timestamptz DEFAULT NULL,
 	features text DEFAULT NULL,
 	label text DEFAULT NULL,
-	seed bigint DEFAULT 42
+	seed bigint DEFAULT 42,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	cut timestamptz,
 	method text,
@@ -67,7 +67,7 @@ CREATE FUNCTION crm.churn_backtest(
 	status text
 )
 AS 'MODULE_PATHNAME', 'crm_churn_backtest_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 16;
-COMMENT ON FUNCTION crm.churn_backtest(anyelement, text, timestamptz[], interval, text[], timestamptz, text, text, bigint) IS 'the methods of crm.churn as of cuts in the past, each fitted to what was known then and held against who churned, beside the base rate; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.churn_backtest(anyelement, timestamptz[], interval, text[], timestamptz, text, text, bigint, text) IS 'the methods of crm.churn as of cuts in the past, each fitted to what was known then and held against who churned, beside the base rate; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.churn_gains(
 	source text DEFAULT NULL,
@@ -96,14 +96,14 @@ COMMENT ON FUNCTION crm.churn_gains(text, timestamptz, interval, text, timestamp
 
 CREATE FUNCTION crm.churn_gains(
 	key anyelement,
-	source text DEFAULT NULL,
 	cut timestamptz DEFAULT NULL,
 	horizon interval DEFAULT '90 days',
 	method text DEFAULT 'auto',
 	as_of timestamptz DEFAULT NULL,
 	features text DEFAULT NULL,
 	label text DEFAULT NULL,
-	seed bigint DEFAULT 42
+	seed bigint DEFAULT 42,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	cut_at timestamptz,
 	method_used text,
@@ -118,4 +118,4 @@ CREATE FUNCTION crm.churn_gains(
 	status text
 )
 AS 'MODULE_PATHNAME', 'crm_churn_gains_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
-COMMENT ON FUNCTION crm.churn_gains(anyelement, text, timestamptz, interval, text, timestamptz, text, text, bigint) IS 'customers at a cut in the past by deciles of their chance of churn: who churned, the lift, and what was predicted; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.churn_gains(anyelement, timestamptz, interval, text, timestamptz, text, text, bigint, text) IS 'customers at a cut in the past by deciles of their chance of churn: who churned, the lift, and what was predicted; the form for keys of any hashable type: key => NULL::uuid';

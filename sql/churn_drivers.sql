@@ -41,7 +41,6 @@ COMMENT ON FUNCTION crm.churn_drivers(text, timestamptz, interval, text, text, t
 
 CREATE FUNCTION crm.churn_drivers(
 	key anyelement,
-	source text DEFAULT NULL,
 	as_of timestamptz DEFAULT NULL,
 	horizon interval DEFAULT '90 days',
 	features text DEFAULT NULL,
@@ -49,7 +48,8 @@ CREATE FUNCTION crm.churn_drivers(
 	cuts timestamptz[] DEFAULT NULL,
 	penalty float8 DEFAULT 0,
 	label_column text DEFAULT NULL,
-	feature_columns text[] DEFAULT NULL
+	feature_columns text[] DEFAULT NULL,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	"position" integer,
 	term text,
@@ -77,4 +77,4 @@ CREATE FUNCTION crm.churn_drivers(
 	status text
 )
 AS 'MODULE_PATHNAME', 'crm_churn_drivers_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 12;
-COMMENT ON FUNCTION crm.churn_drivers(anyelement, text, timestamptz, interval, text, text, timestamptz[], float8, text, text[]) IS 'logistic regression of churn on what was known of customers at cuts in the past, or of a table''s label on its other columns: a row a coefficient with error, odds ratio, importance and variance inflation; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.churn_drivers(anyelement, timestamptz, interval, text, text, timestamptz[], float8, text, text[], text) IS 'logistic regression of churn on what was known of customers at cuts in the past, or of a table''s label on its other columns: a row a coefficient with error, odds ratio, importance and variance inflation; the form for keys of any hashable type: key => NULL::uuid';

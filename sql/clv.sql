@@ -36,7 +36,6 @@ COMMENT ON FUNCTION crm.clv(text, timestamptz, interval, text, text, interval, f
 
 CREATE FUNCTION crm.clv(
 	key anyelement,
-	source text DEFAULT NULL,
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	horizon interval DEFAULT '1 year',
 	model text DEFAULT 'auto',
@@ -47,7 +46,8 @@ CREATE FUNCTION crm.clv(
 	refunds text DEFAULT 'net',
 	level float8 DEFAULT 0.9,
 	fitted text DEFAULT NULL,
-	seed bigint DEFAULT 42
+	seed bigint DEFAULT 42,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	customer_id anyelement,
 	x bigint,
@@ -67,7 +67,7 @@ CREATE FUNCTION crm.clv(
 	status text
 )
 AS 'MODULE_PATHNAME', 'crm_clv_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE SUPPORT crm._customers_support;
-COMMENT ON FUNCTION crm.clv(anyelement, text, timestamptz, interval, text, text, interval, float8, float8, text, float8, text, bigint) IS 'the lifetime value of customers: a row a customer with the chance of being active, expected orders, their value, what they are worth over the horizon and beyond, and how sure that is; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.clv(anyelement, timestamptz, interval, text, text, interval, float8, float8, text, float8, text, bigint, text) IS 'the lifetime value of customers: a row a customer with the chance of being active, expected orders, their value, what they are worth over the horizon and beyond, and how sure that is; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.clv_fit(
 	source text DEFAULT NULL,
@@ -104,7 +104,6 @@ COMMENT ON FUNCTION crm.clv_fit(text, text, timestamptz, text, interval, text, f
 
 CREATE FUNCTION crm.clv_fit(
 	key anyelement,
-	source text DEFAULT NULL,
 	model text DEFAULT 'auto',
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	spend text DEFAULT 'gamma_gamma',
@@ -112,7 +111,8 @@ CREATE FUNCTION crm.clv_fit(
 	refunds text DEFAULT 'net',
 	level float8 DEFAULT 0.9,
 	penalty float8 DEFAULT 0,
-	seed bigint DEFAULT 42
+	seed bigint DEFAULT 42,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	fitted_model text,
 	name text[],
@@ -134,4 +134,4 @@ CREATE FUNCTION crm.clv_fit(
 	fitted jsonb
 )
 AS 'MODULE_PATHNAME', 'crm_clv_fit_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
-COMMENT ON FUNCTION crm.clv_fit(anyelement, text, text, timestamptz, text, interval, text, float8, float8, bigint) IS 'the models of orders and spend that crm.clv uses: parameters with errors and intervals, likelihood, how the fit went, and the model itself for crm.model and the argument fitted; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.clv_fit(anyelement, text, timestamptz, text, interval, text, float8, float8, bigint, text) IS 'the models of orders and spend that crm.clv uses: parameters with errors and intervals, likelihood, how the fit went, and the model itself for crm.model and the argument fitted; the form for keys of any hashable type: key => NULL::uuid';

@@ -32,7 +32,6 @@ COMMENT ON FUNCTION crm.clv_contract(text, timestamptz, interval, interval, floa
 
 CREATE FUNCTION crm.clv_contract(
 	key anyelement,
-	source text,
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	horizon interval DEFAULT '1 year',
 	period interval DEFAULT '1 month',
@@ -40,7 +39,8 @@ CREATE FUNCTION crm.clv_contract(
 	discount_rate float8 DEFAULT 0.10,
 	margin float8 DEFAULT 1.0,
 	level float8 DEFAULT 0.9,
-	fitted text DEFAULT NULL
+	fitted text DEFAULT NULL,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	customer_id anyelement,
 	contracts bigint,
@@ -59,7 +59,7 @@ CREATE FUNCTION crm.clv_contract(
 	status text
 )
 AS 'MODULE_PATHNAME', 'crm_clv_contract_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE SUPPORT crm._customers_support;
-COMMENT ON FUNCTION crm.clv_contract(anyelement, text, timestamptz, interval, interval, float8, float8, float8, float8, text) IS 'the lifetime value of customers under contract: a row a customer with the renewals made and to come, their value over the horizon and beyond, and how sure that is; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.clv_contract(anyelement, timestamptz, interval, interval, float8, float8, float8, float8, text, text) IS 'the lifetime value of customers under contract: a row a customer with the renewals made and to come, their value over the horizon and beyond, and how sure that is; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.clv_contract_fit(
 	source text,
@@ -92,11 +92,11 @@ COMMENT ON FUNCTION crm.clv_contract_fit(text, timestamptz, interval, float8, fl
 
 CREATE FUNCTION crm.clv_contract_fit(
 	key anyelement,
-	source text,
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	period interval DEFAULT '1 month',
 	level float8 DEFAULT 0.9,
-	penalty float8 DEFAULT 0
+	penalty float8 DEFAULT 0,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	fitted_model text,
 	name text[],
@@ -118,4 +118,4 @@ CREATE FUNCTION crm.clv_contract_fit(
 	fitted jsonb
 )
 AS 'MODULE_PATHNAME', 'crm_clv_contract_fit_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
-COMMENT ON FUNCTION crm.clv_contract_fit(anyelement, text, timestamptz, interval, float8, float8) IS 'the shifted beta-geometric model of renewals that crm.clv_contract uses: parameters with errors and intervals, likelihood, how the fit went, and the model itself for crm.model and the argument fitted; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.clv_contract_fit(anyelement, timestamptz, interval, float8, float8, text) IS 'the shifted beta-geometric model of renewals that crm.clv_contract uses: parameters with errors and intervals, likelihood, how the fit went, and the model itself for crm.model and the argument fitted; the form for keys of any hashable type: key => NULL::uuid';

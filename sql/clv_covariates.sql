@@ -46,7 +46,6 @@ COMMENT ON FUNCTION crm.clv_covariates(text, text, text[], text[], timestamptz, 
 
 CREATE FUNCTION crm.clv_covariates(
 	key anyelement,
-	source text,
 	covariates text,
 	purchase text[] DEFAULT NULL,
 	dropout text[] DEFAULT NULL,
@@ -54,7 +53,8 @@ CREATE FUNCTION crm.clv_covariates(
 	period interval DEFAULT '1 day',
 	refunds text DEFAULT 'net',
 	penalty float8 DEFAULT 0,
-	level float8 DEFAULT 0.9
+	level float8 DEFAULT 0.9,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	"position" integer,
 	process text,
@@ -87,7 +87,7 @@ CREATE FUNCTION crm.clv_covariates(
 	message text
 )
 AS 'MODULE_PATHNAME', 'crm_clv_covariates_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
-COMMENT ON FUNCTION crm.clv_covariates(anyelement, text, text, text[], text[], timestamptz, interval, text, float8, float8) IS 'Pareto/NBD with covariates on the rates of purchase and of dropout: a row a coefficient with error, p-value and interval, likelihood-ratio tests, and the facts of the fit; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.clv_covariates(anyelement, text, text[], text[], timestamptz, interval, text, float8, float8, text) IS 'Pareto/NBD with covariates on the rates of purchase and of dropout: a row a coefficient with error, p-value and interval, likelihood-ratio tests, and the facts of the fit; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.paretonbd_scale(parameter float8, coefficients float8[], covariates float8[]) RETURNS float8
 AS 'MODULE_PATHNAME', 'crm_paretonbd_scale_1_0' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -19,10 +19,10 @@ COMMENT ON FUNCTION crm.clv_summary(text, timestamptz, interval, text) IS 'custo
 
 CREATE FUNCTION crm.clv_summary(
 	key anyelement,
-	source text DEFAULT NULL,
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	period interval DEFAULT '1 day',
-	refunds text DEFAULT 'net'
+	refunds text DEFAULT 'net',
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	customer_id anyelement,
 	x bigint,
@@ -33,7 +33,7 @@ CREATE FUNCTION crm.clv_summary(
 	last_order_at timestamptz
 )
 AS 'MODULE_PATHNAME', 'crm_clv_summary_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE SUPPORT crm._customers_support;
-COMMENT ON FUNCTION crm.clv_summary(anyelement, text, timestamptz, interval, text) IS 'customers as lifetime value models see them: repeat transactions, their span and the time since the first in periods, mean spend of a repeat transaction; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.clv_summary(anyelement, timestamptz, interval, text, text) IS 'customers as lifetime value models see them: repeat transactions, their span and the time since the first in periods, mean spend of a repeat transaction; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.regularity(
 	source text DEFAULT NULL,
@@ -56,10 +56,10 @@ COMMENT ON FUNCTION crm.regularity(text, timestamptz, interval, text) IS 'how re
 
 CREATE FUNCTION crm.regularity(
 	key anyelement,
-	source text DEFAULT NULL,
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	period interval DEFAULT '1 day',
-	refunds text DEFAULT 'net'
+	refunds text DEFAULT 'net',
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	customers bigint,
 	pairs bigint,
@@ -72,4 +72,4 @@ CREATE FUNCTION crm.regularity(
 	message text
 )
 AS 'MODULE_PATHNAME', 'crm_regularity_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
-COMMENT ON FUNCTION crm.regularity(anyelement, text, timestamptz, interval, text) IS 'how regular the times between orders are (1 random, above regular, below in bursts), and whether lifetime value models may be trusted with them; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.regularity(anyelement, timestamptz, interval, text, text) IS 'how regular the times between orders are (1 random, above regular, below in bursts), and whether lifetime value models may be trusted with them; the form for keys of any hashable type: key => NULL::uuid';

@@ -31,7 +31,6 @@ COMMENT ON FUNCTION crm.kmeans(text, text[], integer, integer, text, text, text,
 
 CREATE FUNCTION crm.kmeans(
 	key anyelement,
-	source text DEFAULT NULL,
 	features text[] DEFAULT NULL,
 	k integer DEFAULT NULL,
 	k_max integer DEFAULT 10,
@@ -46,7 +45,8 @@ CREATE FUNCTION crm.kmeans(
 	seed bigint DEFAULT 42,
 	winsorize float8[] DEFAULT NULL,
 	labels text DEFAULT NULL,
-	as_of timestamptz DEFAULT pg_catalog.now()
+	as_of timestamptz DEFAULT pg_catalog.now(),
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	customer_id anyelement,
 	cluster integer,
@@ -57,7 +57,7 @@ CREATE FUNCTION crm.kmeans(
 	reason text
 )
 AS 'MODULE_PATHNAME', 'crm_kmeans_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE SUPPORT crm._customers_support;
-COMMENT ON FUNCTION crm.kmeans(anyelement, text, text[], integer, integer, text, text, text, integer, integer, float8, text, text, bigint, float8[], text, timestamptz) IS 'customers grouped by likeness: a row a customer with cluster, label, distance to its centre, next cluster, silhouette and reason; the form for keys of any type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.kmeans(anyelement, text[], integer, integer, text, text, text, integer, integer, float8, text, text, bigint, float8[], text, timestamptz, text) IS 'customers grouped by likeness: a row a customer with cluster, label, distance to its centre, next cluster, silhouette and reason; the form for keys of any type: key => NULL::uuid';
 
 CREATE FUNCTION crm.kmeans_clusters(
 	source text DEFAULT NULL,
@@ -98,7 +98,6 @@ COMMENT ON FUNCTION crm.kmeans_clusters(text, text[], integer, integer, text, te
 
 CREATE FUNCTION crm.kmeans_clusters(
 	key anyelement,
-	source text DEFAULT NULL,
 	features text[] DEFAULT NULL,
 	k integer DEFAULT NULL,
 	k_max integer DEFAULT 10,
@@ -113,7 +112,8 @@ CREATE FUNCTION crm.kmeans_clusters(
 	seed bigint DEFAULT 42,
 	winsorize float8[] DEFAULT NULL,
 	labels text DEFAULT NULL,
-	as_of timestamptz DEFAULT pg_catalog.now()
+	as_of timestamptz DEFAULT pg_catalog.now(),
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	cluster integer,
 	label text,
@@ -132,7 +132,7 @@ CREATE FUNCTION crm.kmeans_clusters(
 	k integer
 )
 AS 'MODULE_PATHNAME', 'crm_kmeans_clusters_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 20;
-COMMENT ON FUNCTION crm.kmeans_clusters(anyelement, text, text[], integer, integer, text, text, text, integer, integer, float8, text, text, bigint, float8[], text, timestamptz) IS 'the clusters of crm.kmeans: a row a cluster and feature with its mean in original units, and how good the whole is; the form for keys of any type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.kmeans_clusters(anyelement, text[], integer, integer, text, text, text, integer, integer, float8, text, text, bigint, float8[], text, timestamptz, text) IS 'the clusters of crm.kmeans: a row a cluster and feature with its mean in original units, and how good the whole is; the form for keys of any type: key => NULL::uuid';
 
 CREATE FUNCTION crm.kmeans_select_k(
 	source text DEFAULT NULL,
@@ -165,7 +165,6 @@ COMMENT ON FUNCTION crm.kmeans_select_k(text, text[], integer, integer, text, te
 
 CREATE FUNCTION crm.kmeans_select_k(
 	key anyelement,
-	source text DEFAULT NULL,
 	features text[] DEFAULT NULL,
 	k integer DEFAULT NULL,
 	k_max integer DEFAULT 10,
@@ -180,7 +179,8 @@ CREATE FUNCTION crm.kmeans_select_k(
 	seed bigint DEFAULT 42,
 	winsorize float8[] DEFAULT NULL,
 	labels text DEFAULT NULL,
-	as_of timestamptz DEFAULT pg_catalog.now()
+	as_of timestamptz DEFAULT pg_catalog.now(),
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	k integer,
 	inertia float8,
@@ -191,7 +191,7 @@ CREATE FUNCTION crm.kmeans_select_k(
 	chosen boolean
 )
 AS 'MODULE_PATHNAME', 'crm_kmeans_select_k_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 9;
-COMMENT ON FUNCTION crm.kmeans_select_k(anyelement, text, text[], integer, integer, text, text, text, integer, integer, float8, text, text, bigint, float8[], text, timestamptz) IS 'numbers of clusters compared: a row a k with inertia, indices of quality, stability under resampling, and which one crm.kmeans takes; the form for keys of any type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.kmeans_select_k(anyelement, text[], integer, integer, text, text, text, integer, integer, float8, text, text, bigint, float8[], text, timestamptz, text) IS 'numbers of clusters compared: a row a k with inertia, indices of quality, stability under resampling, and which one crm.kmeans takes; the form for keys of any type: key => NULL::uuid';
 
 CREATE FUNCTION crm.kmeans_labels() RETURNS TABLE (
 	priority integer,

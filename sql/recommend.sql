@@ -60,7 +60,6 @@ COMMENT ON FUNCTION crm.recommend_customers(text, integer, text, integer, intege
 
 CREATE FUNCTION crm.recommend_customers(
 	key anyelement,
-	source text DEFAULT NULL,
 	k integer DEFAULT 5,
 	method text DEFAULT 'auto',
 	max_antecedent integer DEFAULT NULL,
@@ -69,7 +68,8 @@ CREATE FUNCTION crm.recommend_customers(
 	min_confidence float8 DEFAULT 0.1,
 	prior float8 DEFAULT 20,
 	shrinkage float8 DEFAULT 10,
-	neighbours integer DEFAULT 20
+	neighbours integer DEFAULT 20,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	customer_id anyelement,
 	rank integer,
@@ -85,7 +85,7 @@ CREATE FUNCTION crm.recommend_customers(
 	item_count bigint
 )
 AS 'MODULE_PATHNAME', 'crm_recommend_customers_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1000;
-COMMENT ON FUNCTION crm.recommend_customers(anyelement, text, integer, text, integer, integer, integer, float8, float8, float8, integer) IS 'what to offer to each customer: crm.recommend for all customers of the source at once; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.recommend_customers(anyelement, integer, text, integer, integer, integer, float8, float8, float8, integer, text) IS 'what to offer to each customer: crm.recommend for all customers of the source at once; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.similar_items(
 	source text DEFAULT NULL,

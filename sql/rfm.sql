@@ -30,7 +30,6 @@ COMMENT ON FUNCTION crm.rfm(text, timestamptz, interval, text, integer, interval
 
 CREATE FUNCTION crm.rfm(
 	key anyelement,
-	source text DEFAULT NULL,
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	period interval DEFAULT NULL,
 	method text DEFAULT 'quantile',
@@ -40,7 +39,8 @@ CREATE FUNCTION crm.rfm(
 	monetary_cuts float8[] DEFAULT NULL,
 	monetary text DEFAULT 'sum',
 	refunds text DEFAULT 'net',
-	segments text DEFAULT NULL
+	segments text DEFAULT NULL,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	customer_id anyelement,
 	last_order_at timestamptz,
@@ -55,7 +55,7 @@ CREATE FUNCTION crm.rfm(
 	reason text
 )
 AS 'MODULE_PATHNAME', 'crm_rfm_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE SUPPORT crm._customers_support;
-COMMENT ON FUNCTION crm.rfm(anyelement, text, timestamptz, interval, text, integer, interval[], float8[], float8[], text, text, text) IS 'customers scored by recency, frequency and monetary value: a row a customer with scores, segment and reason; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.rfm(anyelement, timestamptz, interval, text, integer, interval[], float8[], float8[], text, text, text, text) IS 'customers scored by recency, frequency and monetary value: a row a customer with scores, segment and reason; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.rfm_thresholds(
 	source text DEFAULT NULL,
@@ -83,7 +83,6 @@ COMMENT ON FUNCTION crm.rfm_thresholds(text, timestamptz, interval, text, intege
 
 CREATE FUNCTION crm.rfm_thresholds(
 	key anyelement,
-	source text DEFAULT NULL,
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	period interval DEFAULT NULL,
 	method text DEFAULT 'quantile',
@@ -93,7 +92,8 @@ CREATE FUNCTION crm.rfm_thresholds(
 	monetary_cuts float8[] DEFAULT NULL,
 	monetary text DEFAULT 'sum',
 	refunds text DEFAULT 'net',
-	segments text DEFAULT NULL
+	segments text DEFAULT NULL,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	dimension text,
 	score integer,
@@ -104,7 +104,7 @@ CREATE FUNCTION crm.rfm_thresholds(
 	note text
 )
 AS 'MODULE_PATHNAME', 'crm_rfm_thresholds_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 15;
-COMMENT ON FUNCTION crm.rfm_thresholds(anyelement, text, timestamptz, interval, text, integer, interval[], float8[], float8[], text, text, text) IS 'what each score of crm.rfm holds: lowest and highest value, customers, and a note where equal values made bins collapse; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.rfm_thresholds(anyelement, timestamptz, interval, text, integer, interval[], float8[], float8[], text, text, text, text) IS 'what each score of crm.rfm holds: lowest and highest value, customers, and a note where equal values made bins collapse; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.rfm_segments(
 	source text DEFAULT NULL,
@@ -134,7 +134,6 @@ COMMENT ON FUNCTION crm.rfm_segments(text, timestamptz, interval, text, integer,
 
 CREATE FUNCTION crm.rfm_segments(
 	key anyelement,
-	source text DEFAULT NULL,
 	as_of timestamptz DEFAULT pg_catalog.now(),
 	period interval DEFAULT NULL,
 	method text DEFAULT 'quantile',
@@ -144,7 +143,8 @@ CREATE FUNCTION crm.rfm_segments(
 	monetary_cuts float8[] DEFAULT NULL,
 	monetary text DEFAULT 'sum',
 	refunds text DEFAULT 'net',
-	segments text DEFAULT NULL
+	segments text DEFAULT NULL,
+	source text DEFAULT NULL
 ) RETURNS TABLE (
 	segment text,
 	customers bigint,
@@ -157,7 +157,7 @@ CREATE FUNCTION crm.rfm_segments(
 	mean_monetary float8
 )
 AS 'MODULE_PATHNAME', 'crm_rfm_segments_1_0' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 11;
-COMMENT ON FUNCTION crm.rfm_segments(anyelement, text, timestamptz, interval, text, integer, interval[], float8[], float8[], text, text, text) IS 'totals and means of the segments of crm.rfm; the form for keys of any hashable type: key => NULL::uuid';
+COMMENT ON FUNCTION crm.rfm_segments(anyelement, timestamptz, interval, text, integer, interval[], float8[], float8[], text, text, text, text) IS 'totals and means of the segments of crm.rfm; the form for keys of any hashable type: key => NULL::uuid';
 
 CREATE FUNCTION crm.rfm_rules(bins integer DEFAULT 5) RETURNS TABLE (
 	priority integer,

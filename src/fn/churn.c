@@ -53,41 +53,37 @@ typedef struct Work
 
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_AS_OF,
 	ARG_HORIZON,
 	ARG_METHOD,
 	ARG_FEATURES,
 	ARG_LABEL,
 	ARG_SEED, /* of crm.churn: model, then seed */
-	FIT_ARGS,
-	ARG_MODEL = ARG_SEED,
-	ARGS = FIT_ARGS + 1
+	ARG_MODEL = ARG_SEED
 };
 
 /* Read the options that both reports share. */
 static void
-read_options(FunctionCallInfo fcinfo, int at, int seed, const char *function, Work *work)
+read_options(FunctionCallInfo fcinfo, int seed, const char *function, Work *work)
 {
 	CrmSnapshotsRequest *request = &work->request;
 
 	memset(work, 0, sizeof(Work));
 	work->run = crm_run_begin(function);
 	request->function = function;
-	request->source = crm_arg_text(fcinfo, at + ARG_SOURCE);
-	if (at > 0)
-		request->key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	crm_arg_require(fcinfo, at + ARG_AS_OF, "as_of");
-	request->as_of = PG_GETARG_TIMESTAMPTZ(at + ARG_AS_OF);
+	request->source = crm_arg_source(fcinfo, &request->key_type);
+	crm_arg_require(fcinfo, ARG_AS_OF, "as_of");
+	request->as_of = PG_GETARG_TIMESTAMPTZ(ARG_AS_OF);
 	if (TIMESTAMP_NOT_FINITE(request->as_of))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("argument \"as_of\" must be finite"));
-	crm_arg_require(fcinfo, at + ARG_HORIZON, "horizon");
-	request->horizon = PG_GETARG_INTERVAL_P(at + ARG_HORIZON);
-	work->method = crm_arg_word(fcinfo, at + ARG_METHOD, &methods);
-	request->features = crm_arg_text(fcinfo, at + ARG_FEATURES);
-	request->label = crm_arg_text(fcinfo, at + ARG_LABEL);
-	work->seed = (uint64) crm_arg_int(fcinfo, at + seed, "seed", PG_INT64_MIN, PG_INT64_MAX);
+	crm_arg_require(fcinfo, ARG_HORIZON, "horizon");
+	request->horizon = PG_GETARG_INTERVAL_P(ARG_HORIZON);
+	work->method = crm_arg_word(fcinfo, ARG_METHOD, &methods);
+	request->features = crm_arg_text(fcinfo, ARG_FEATURES);
+	request->label = crm_arg_text(fcinfo, ARG_LABEL);
+	work->seed = (uint64) crm_arg_int(fcinfo, seed, "seed", PG_INT64_MIN, PG_INT64_MAX);
 	if (request->label != NULL && work->method == CRM_CHURN_ALIVE)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("method \"alive\" knows no label"),
@@ -378,12 +374,11 @@ Datum
 crm_churn_1_0(PG_FUNCTION_ARGS)
 {
 	Writer writer = {.result = crm_result_begin(fcinfo, 9)};
-	int at = PG_NARGS() - ARGS;
 	char *stored;
 	Work work;
 
-	read_options(fcinfo, at, ARG_MODEL + 1, "crm.churn", &work);
-	stored = crm_arg_text(fcinfo, at + ARG_MODEL);
+	read_options(fcinfo, ARG_MODEL + 1, "crm.churn", &work);
+	stored = crm_arg_text(fcinfo, ARG_MODEL);
 	if (stored != NULL)
 		read_json(crm_model_find(stored, "churn", "crm.churn_fit"), &work);
 	read_snapshots(&work);
@@ -420,12 +415,11 @@ Datum
 crm_churn_fit_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, 10);
-	int at = PG_NARGS() - FIT_ARGS;
 	Datum values[10];
 	bool nulls[10] = {false};
 	Work work;
 
-	read_options(fcinfo, at, ARG_SEED, "crm.churn_fit", &work);
+	read_options(fcinfo, ARG_SEED, "crm.churn_fit", &work);
 	read_snapshots(&work);
 	fit_model(&work);
 	if (work.snapshots->n > 0)

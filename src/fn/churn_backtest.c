@@ -39,35 +39,32 @@ typedef struct Trial
 /* Of both functions; cuts or cut, methods or method. */
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_CUTS,
 	ARG_HORIZON,
 	ARG_METHODS,
 	ARG_AS_OF,
 	ARG_FEATURES,
 	ARG_LABEL,
-	ARG_SEED,
-	ARGS
+	ARG_SEED
 };
 
 /* Read the options but for cuts and methods. */
 static void
-read_options(FunctionCallInfo fcinfo, int at, const char *function, Trial *trial)
+read_options(FunctionCallInfo fcinfo, const char *function, Trial *trial)
 {
 	CrmSnapshotsRequest *request = &trial->request;
 
 	memset(trial, 0, sizeof(Trial));
 	trial->run = crm_run_begin(function);
 	request->function = function;
-	request->source = crm_arg_text(fcinfo, at + ARG_SOURCE);
-	if (at > 0)
-		request->key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	request->as_of = crm_cuts_as_of(fcinfo, at + ARG_AS_OF);
-	crm_arg_require(fcinfo, at + ARG_HORIZON, "horizon");
-	request->horizon = PG_GETARG_INTERVAL_P(at + ARG_HORIZON);
-	request->features = crm_arg_text(fcinfo, at + ARG_FEATURES);
-	request->label = crm_arg_text(fcinfo, at + ARG_LABEL);
-	trial->seed = (uint64) crm_arg_int(fcinfo, at + ARG_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
+	request->source = crm_arg_source(fcinfo, &request->key_type);
+	request->as_of = crm_cuts_as_of(fcinfo, ARG_AS_OF);
+	crm_arg_require(fcinfo, ARG_HORIZON, "horizon");
+	request->horizon = PG_GETARG_INTERVAL_P(ARG_HORIZON);
+	request->features = crm_arg_text(fcinfo, ARG_FEATURES);
+	request->label = crm_arg_text(fcinfo, ARG_LABEL);
+	trial->seed = (uint64) crm_arg_int(fcinfo, ARG_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
 }
 
 /* Refuse the models of orders where churn is not that no order comes. */
@@ -198,14 +195,14 @@ Datum
 crm_churn_backtest_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, COLUMNS);
-	int at = PG_NARGS() - ARGS, n;
+	int n;
 	bool has_base = false;
 	const int *list;
 	Trial trial;
 
-	read_options(fcinfo, at, "crm.churn_backtest", &trial);
-	trial.cuts = crm_cuts_argument(fcinfo, at + ARG_CUTS, "cuts");
-	list = read_methods(fcinfo, at + ARG_METHODS, &trial, &n);
+	read_options(fcinfo, "crm.churn_backtest", &trial);
+	trial.cuts = crm_cuts_argument(fcinfo, ARG_CUTS, "cuts");
+	list = read_methods(fcinfo, ARG_METHODS, &trial, &n);
 	trial.request.without_features = true;
 	for (int k = 0; k < n; k++)
 	{
@@ -213,7 +210,7 @@ crm_churn_backtest_1_0(PG_FUNCTION_ARGS)
 		if (list[k] == CRM_CHURN_LOGISTIC || list[k] == CRM_CHURN_AUTO)
 			trial.request.without_features = false;
 	}
-	read_source(&trial, !PG_ARGISNULL(at + ARG_AS_OF), MOST_CUTS);
+	read_source(&trial, !PG_ARGISNULL(ARG_AS_OF), MOST_CUTS);
 	for (int c = 0; c < trial.cuts.n && trial.snapshots->n > 0; c++)
 	{
 		for (int k = 0; k < n; k++)
@@ -270,16 +267,16 @@ Datum
 crm_churn_gains_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, GAIN_COLUMNS);
-	int at = PG_NARGS() - ARGS, method;
+	int method;
 	CrmChurnModel model;
 	Trial trial;
 
-	read_options(fcinfo, at, "crm.churn_gains", &trial);
-	trial.cuts = crm_cuts_moment(fcinfo, at + ARG_CUTS, "cut");
-	method = crm_arg_word(fcinfo, at + ARG_METHODS, &methods);
+	read_options(fcinfo, "crm.churn_gains", &trial);
+	trial.cuts = crm_cuts_moment(fcinfo, ARG_CUTS, "cut");
+	method = crm_arg_word(fcinfo, ARG_METHODS, &methods);
 	check_method(&trial, method);
 	trial.request.without_features = method != CRM_CHURN_LOGISTIC && method != CRM_CHURN_AUTO;
-	read_source(&trial, !PG_ARGISNULL(at + ARG_AS_OF), 1);
+	read_source(&trial, !PG_ARGISNULL(ARG_AS_OF), 1);
 	if (trial.cuts.n > 0 && trial.snapshots->n > 0)
 	{
 		model = score(&trial, method, trial.cuts.at[0]);

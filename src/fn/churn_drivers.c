@@ -187,7 +187,7 @@ write_rows(const CrmResult *result, const Drivers *drivers)
 
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_AS_OF,
 	ARG_HORIZON,
 	ARG_FEATURES,
@@ -195,13 +195,12 @@ enum
 	ARG_CUTS,
 	ARG_PENALTY,
 	ARG_LABEL_COLUMN,
-	ARG_FEATURE_COLUMNS,
-	ARGS
+	ARG_FEATURE_COLUMNS
 };
 
 /* Fit to the rows of a table that has a column of labels; give the memory to be dropped. */
 static MemoryContext
-fit_table(FunctionCallInfo fcinfo, int at, Drivers *drivers, CrmRun *run)
+fit_table(FunctionCallInfo fcinfo, Drivers *drivers, CrmRun *run)
 {
 	CrmResponse response = {
 		.what = "label",
@@ -210,16 +209,15 @@ fit_table(FunctionCallInfo fcinfo, int at, Drivers *drivers, CrmRun *run)
 		.row_bytes = (crm_logistic_bytes(2000000, 1) - crm_logistic_bytes(1000000, 1)) / 1000000};
 	CrmDesign *design;
 
-	crm_arg_require(fcinfo, at + ARG_SOURCE, "source");
-	response.source = crm_arg_text(fcinfo, at + ARG_SOURCE);
-	response.name = crm_response_name(fcinfo, at + ARG_LABEL_COLUMN, "label_column");
-	crm_arg_refuse(fcinfo, at + ARG_AS_OF, "as_of", ORDERS);
-	crm_arg_refuse(fcinfo, at + ARG_FEATURES, "features", ORDERS);
-	crm_arg_refuse(fcinfo, at + ARG_LABEL, "label", ORDERS);
-	crm_arg_refuse(fcinfo, at + ARG_CUTS, "cuts", ORDERS);
-	if (!PG_ARGISNULL(at + ARG_FEATURE_COLUMNS))
+	response.source = crm_arg_source_required(fcinfo, NULL);
+	response.name = crm_response_name(fcinfo, ARG_LABEL_COLUMN, "label_column");
+	crm_arg_refuse(fcinfo, ARG_AS_OF, "as_of", ORDERS);
+	crm_arg_refuse(fcinfo, ARG_FEATURES, "features", ORDERS);
+	crm_arg_refuse(fcinfo, ARG_LABEL, "label", ORDERS);
+	crm_arg_refuse(fcinfo, ARG_CUTS, "cuts", ORDERS);
+	if (!PG_ARGISNULL(ARG_FEATURE_COLUMNS))
 		response.names =
-			crm_arg_names(fcinfo, at + ARG_FEATURE_COLUMNS, "feature_columns", &response.n_names);
+			crm_arg_names(fcinfo, ARG_FEATURE_COLUMNS, "feature_columns", &response.n_names);
 	design = crm_response_read(&response, run);
 	crm_design_check_memory(design, WHAT);
 	drivers->ctx = &design->ctx;
@@ -253,25 +251,23 @@ take_rows(Drivers *drivers, const CrmSnapshotRows *rows)
 
 /* Fit to customers at cuts in the past; give the memory to be dropped. */
 static MemoryContext
-fit_orders(FunctionCallInfo fcinfo, int at, Drivers *drivers, CrmRun *run)
+fit_orders(FunctionCallInfo fcinfo, Drivers *drivers, CrmRun *run)
 {
 	CrmSnapshotsRequest request = {.function = run->function};
 	CrmSnapshots *snapshots;
 	CrmSnapshotRows rows;
 	CrmCuts cuts;
 
-	if (at > 0)
-		request.key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	request.source = crm_arg_text(fcinfo, at + ARG_SOURCE);
-	request.as_of = crm_cuts_as_of(fcinfo, at + ARG_AS_OF);
-	crm_arg_require(fcinfo, at + ARG_HORIZON, "horizon");
-	request.horizon = PG_GETARG_INTERVAL_P(at + ARG_HORIZON);
-	request.features = crm_arg_text(fcinfo, at + ARG_FEATURES);
-	request.label = crm_arg_text(fcinfo, at + ARG_LABEL);
-	cuts = crm_cuts_argument(fcinfo, at + ARG_CUTS, "cuts");
-	crm_arg_refuse(fcinfo, at + ARG_FEATURE_COLUMNS, "feature_columns", "label_column");
+	request.source = crm_arg_source(fcinfo, &request.key_type);
+	request.as_of = crm_cuts_as_of(fcinfo, ARG_AS_OF);
+	crm_arg_require(fcinfo, ARG_HORIZON, "horizon");
+	request.horizon = PG_GETARG_INTERVAL_P(ARG_HORIZON);
+	request.features = crm_arg_text(fcinfo, ARG_FEATURES);
+	request.label = crm_arg_text(fcinfo, ARG_LABEL);
+	cuts = crm_cuts_argument(fcinfo, ARG_CUTS, "cuts");
+	crm_arg_refuse(fcinfo, ARG_FEATURE_COLUMNS, "feature_columns", "label_column");
 	snapshots = crm_snapshots_read(&request, run);
-	if (PG_ARGISNULL(at + ARG_AS_OF))
+	if (PG_ARGISNULL(ARG_AS_OF))
 		crm_cuts_end_with_orders(snapshots);
 	crm_cuts_fit(&cuts, snapshots, MOST_CUTS, "a model of churn");
 	crm_snapshots_stack(snapshots, cuts.at, cuts.n, 1.0, 0, &rows);
@@ -292,14 +288,13 @@ crm_churn_drivers_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, COLUMNS);
 	CrmRun run = crm_run_begin("crm.churn_drivers");
-	int at = PG_NARGS() - ARGS;
 	Drivers drivers = {.cuts = 0};
 	MemoryContext memory;
 
 	crm_logistic_defaults(&drivers.param);
-	drivers.param.penalty = crm_arg_double(fcinfo, at + ARG_PENALTY, "penalty", 0, 1e100);
-	memory = PG_ARGISNULL(at + ARG_LABEL_COLUMN) ? fit_orders(fcinfo, at, &drivers, &run)
-												 : fit_table(fcinfo, at, &drivers, &run);
+	drivers.param.penalty = crm_arg_double(fcinfo, ARG_PENALTY, "penalty", 0, 1e100);
+	memory = PG_ARGISNULL(ARG_LABEL_COLUMN) ? fit_orders(fcinfo, &drivers, &run)
+											: fit_table(fcinfo, &drivers, &run);
 	tell(&drivers, &run);
 	write_rows(&result, &drivers);
 	run.peak_memory = run.total_memory = (int64) drivers.ctx->peak;

@@ -223,7 +223,7 @@ read_json(Jsonb *json, Work *work)
 
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_AS_OF,
 	ARG_HORIZON,
 	ARG_MODEL,
@@ -234,8 +234,7 @@ enum
 	ARG_REFUNDS,
 	ARG_LEVEL,
 	ARG_FITTED,
-	ARG_SEED,
-	ARGS
+	ARG_SEED
 };
 
 /* Give the mean length of a period in microseconds. */
@@ -269,15 +268,13 @@ read_horizon(FunctionCallInfo fcinfo, int i, const CrmOrdersRequest *request)
 
 /* Read the options that both reports share, and the period; at is that of source. */
 static void
-begin_work(Work *work, FunctionCallInfo fcinfo, const char *function, int source, int as_of,
-		   int period, int refunds, bool keyed)
+begin_work(Work *work, FunctionCallInfo fcinfo, const char *function, int as_of, int period,
+		   int refunds)
 {
 	memset(work, 0, sizeof(Work));
 	work->run = crm_run_begin(function);
 	work->request.function = function;
-	work->request.source = crm_arg_text(fcinfo, source);
-	if (keyed)
-		work->request.key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	work->request.source = crm_arg_source(fcinfo, &work->request.key_type);
 	crm_transactions_as_of(fcinfo, as_of, &work->request);
 	crm_transactions_period(fcinfo, period, &work->request);
 	crm_transactions_refunds(fcinfo, refunds, &work->request);
@@ -342,21 +339,21 @@ put_customer(const CrmResult *result, Work *work, CrmClvScorer *scorer, uint32 i
 
 /* Read the options of crm.clv; give the number of periods and the rates in *param. */
 static char *
-read_clv_options(FunctionCallInfo fcinfo, int at, Work *work, CrmClvParam *param)
+read_clv_options(FunctionCallInfo fcinfo, Work *work, CrmClvParam *param)
 {
 	double years;
 
-	param->horizon = read_horizon(fcinfo, at + ARG_HORIZON, &work->request);
-	work->fit_param.kind = (CrmClvKind) crm_arg_word(fcinfo, at + ARG_MODEL, &models);
-	work->spend = (CrmClvSpend) crm_arg_word(fcinfo, at + ARG_SPEND, &spends);
+	param->horizon = read_horizon(fcinfo, ARG_HORIZON, &work->request);
+	work->fit_param.kind = (CrmClvKind) crm_arg_word(fcinfo, ARG_MODEL, &models);
+	work->spend = (CrmClvSpend) crm_arg_word(fcinfo, ARG_SPEND, &spends);
 	years = period_micros(work->request.period) / (DAYS_PER_YEAR * USECS_PER_DAY);
 	param->discount =
-		log1p(crm_arg_double(fcinfo, at + ARG_DISCOUNT_RATE, "discount_rate", 0.0, 1000.0)) * years;
-	param->margin = crm_arg_double(fcinfo, at + ARG_MARGIN, "margin", 0.0, 1e9);
-	param->level = crm_arg_double(fcinfo, at + ARG_LEVEL, "level", 0.001, 0.999);
+		log1p(crm_arg_double(fcinfo, ARG_DISCOUNT_RATE, "discount_rate", 0.0, 1000.0)) * years;
+	param->margin = crm_arg_double(fcinfo, ARG_MARGIN, "margin", 0.0, 1e9);
+	param->level = crm_arg_double(fcinfo, ARG_LEVEL, "level", 0.001, 0.999);
 	work->fit_param.seed =
-		(uint64) crm_arg_int(fcinfo, at + ARG_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
-	return crm_arg_text(fcinfo, at + ARG_FITTED);
+		(uint64) crm_arg_int(fcinfo, ARG_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
+	return crm_arg_text(fcinfo, ARG_FITTED);
 }
 
 PG_FUNCTION_INFO_V1(crm_clv_1_0);
@@ -365,15 +362,13 @@ Datum
 crm_clv_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, 16);
-	int at = PG_NARGS() - ARGS;
 	CrmClvScorer *scorer;
 	CrmClvParam param;
 	char *fitted, *choice;
 	Work work;
 
-	begin_work(&work, fcinfo, "crm.clv", at + ARG_SOURCE, at + ARG_AS_OF, at + ARG_PERIOD,
-			   at + ARG_REFUNDS, at > 0);
-	fitted = read_clv_options(fcinfo, at, &work, &param);
+	begin_work(&work, fcinfo, "crm.clv", ARG_AS_OF, ARG_PERIOD, ARG_REFUNDS);
+	fitted = read_clv_options(fcinfo, &work, &param);
 	if (fitted != NULL)
 		read_json(crm_model_find(fitted, "clv", "crm.clv_fit"), &work);
 	read_customers(&work);
@@ -401,7 +396,7 @@ crm_clv_1_0(PG_FUNCTION_ARGS)
 
 enum
 {
-	FIT_SOURCE,
+	FIT_SOURCE, /* or the key, and the source last */
 	FIT_MODEL,
 	FIT_AS_OF,
 	FIT_SPEND,
@@ -409,8 +404,7 @@ enum
 	FIT_REFUNDS,
 	FIT_LEVEL,
 	FIT_PENALTY,
-	FIT_SEED,
-	FIT_ARGS
+	FIT_SEED
 };
 
 /* Write the parameters of both models as five arrays: name, estimate, error, low, high. */
@@ -467,21 +461,19 @@ Datum
 crm_clv_fit_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, 18);
-	int at = PG_NARGS() - FIT_ARGS;
 	double level;
 	const CrmFit *fit;
 	Datum values[18];
 	bool nulls[18] = {false};
 	Work work;
 
-	begin_work(&work, fcinfo, "crm.clv_fit", at + FIT_SOURCE, at + FIT_AS_OF, at + FIT_PERIOD,
-			   at + FIT_REFUNDS, at > 0);
-	work.fit_param.kind = (CrmClvKind) crm_arg_word(fcinfo, at + FIT_MODEL, &models);
-	work.spend = (CrmClvSpend) crm_arg_word(fcinfo, at + FIT_SPEND, &spends);
-	level = crm_arg_double(fcinfo, at + FIT_LEVEL, "level", 0.001, 0.999);
-	work.fit_param.penalty = crm_arg_double(fcinfo, at + FIT_PENALTY, "penalty", 0.0, 1e6);
+	begin_work(&work, fcinfo, "crm.clv_fit", FIT_AS_OF, FIT_PERIOD, FIT_REFUNDS);
+	work.fit_param.kind = (CrmClvKind) crm_arg_word(fcinfo, FIT_MODEL, &models);
+	work.spend = (CrmClvSpend) crm_arg_word(fcinfo, FIT_SPEND, &spends);
+	level = crm_arg_double(fcinfo, FIT_LEVEL, "level", 0.001, 0.999);
+	work.fit_param.penalty = crm_arg_double(fcinfo, FIT_PENALTY, "penalty", 0.0, 1e6);
 	work.fit_param.seed =
-		(uint64) crm_arg_int(fcinfo, at + FIT_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
+		(uint64) crm_arg_int(fcinfo, FIT_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
 	read_customers(&work);
 	fit_models(&work);
 	fit = &work.fit.fit;

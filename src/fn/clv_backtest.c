@@ -25,7 +25,7 @@
 
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_CUT_AT,
 	ARG_HOLDOUT,
 	ARG_MODELS, /* of crm.clv_calibration: one */
@@ -33,9 +33,7 @@ enum
 	ARG_PERIOD,
 	ARG_REFUNDS,
 	ARG_SEED,
-	CALIBRATION_ARGS,
-	ARG_LEVEL = CALIBRATION_ARGS, /* of crm.clv_backtest alone */
-	ARGS
+	ARG_LEVEL /* of crm.clv_backtest alone */
 };
 
 static const char *const model_words[] = {"bgnbd", "mbgnbd",  "paretonbd",
@@ -79,30 +77,28 @@ typedef struct Trial
 
 /* Read the options but for the models. */
 static TimestampTz
-read_options(FunctionCallInfo fcinfo, int at, const char *function, Trial *trial)
+read_options(FunctionCallInfo fcinfo, const char *function, Trial *trial)
 {
 	CrmOrdersRequest *request = &trial->request;
 	TimestampTz end;
 
 	*trial = (Trial){.run = crm_run_begin(function)};
 	request->function = function;
-	request->source = crm_arg_text(fcinfo, at + ARG_SOURCE);
-	if (at > 0)
-		request->key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	crm_arg_require(fcinfo, at + ARG_CUT_AT, "cut_at");
-	request->as_of = PG_GETARG_TIMESTAMPTZ(at + ARG_CUT_AT);
+	request->source = crm_arg_source(fcinfo, &request->key_type);
+	crm_arg_require(fcinfo, ARG_CUT_AT, "cut_at");
+	request->as_of = PG_GETARG_TIMESTAMPTZ(ARG_CUT_AT);
 	if (TIMESTAMP_NOT_FINITE(request->as_of))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("argument \"cut_at\" must be finite"));
-	crm_transactions_period(fcinfo, at + ARG_PERIOD, request);
-	crm_transactions_refunds(fcinfo, at + ARG_REFUNDS, request);
-	trial->spend = (CrmClvSpend) crm_arg_word(fcinfo, at + ARG_SPEND, &spends);
+	crm_transactions_period(fcinfo, ARG_PERIOD, request);
+	crm_transactions_refunds(fcinfo, ARG_REFUNDS, request);
+	trial->spend = (CrmClvSpend) crm_arg_word(fcinfo, ARG_SPEND, &spends);
 	trial->fit_param.seed =
-		(uint64) crm_arg_int(fcinfo, at + ARG_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
-	crm_arg_require(fcinfo, at + ARG_HOLDOUT, "holdout");
+		(uint64) crm_arg_int(fcinfo, ARG_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
+	crm_arg_require(fcinfo, ARG_HOLDOUT, "holdout");
 	end = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 												  TimestampTzGetDatum(request->as_of),
-												  PG_GETARG_DATUM(at + ARG_HOLDOUT)));
+												  PG_GETARG_DATUM(ARG_HOLDOUT)));
 	if (TIMESTAMP_NOT_FINITE(end) || end <= request->as_of)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("argument \"holdout\" must be above zero"));
@@ -325,16 +321,15 @@ Datum
 crm_clv_backtest_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, 14);
-	int at = PG_NARGS() - ARGS;
 	TimestampTz end;
 	Trial trial;
 	char **names;
 	int n;
 
-	end = read_options(fcinfo, at, "crm.clv_backtest", &trial);
-	trial.level = crm_arg_double(fcinfo, at + ARG_LEVEL, "level", 0.001, 0.999);
-	crm_arg_require(fcinfo, at + ARG_MODELS, "models");
-	names = crm_arg_names(fcinfo, at + ARG_MODELS, "models", &n);
+	end = read_options(fcinfo, "crm.clv_backtest", &trial);
+	trial.level = crm_arg_double(fcinfo, ARG_LEVEL, "level", 0.001, 0.999);
+	crm_arg_require(fcinfo, ARG_MODELS, "models");
+	names = crm_arg_names(fcinfo, ARG_MODELS, "models", &n);
 	for (int i = 0; i < n; i++)
 		(void) find_kind(names[i]);
 	read_orders(&trial, end);
@@ -397,14 +392,13 @@ Datum
 crm_clv_calibration_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, 7);
-	int at = PG_NARGS() - CALIBRATION_ARGS;
 	TimestampTz end;
 	CrmClvKind kind;
 	uint8_t *group;
 	Trial trial;
 
-	end = read_options(fcinfo, at, "crm.clv_calibration", &trial);
-	kind = (CrmClvKind) crm_arg_word(fcinfo, at + ARG_MODELS, &models);
+	end = read_options(fcinfo, "crm.clv_calibration", &trial);
+	kind = (CrmClvKind) crm_arg_word(fcinfo, ARG_MODELS, &models);
 	read_orders(&trial, end);
 	if (trial.n > 0)
 	{

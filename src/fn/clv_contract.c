@@ -40,18 +40,14 @@ typedef struct Work
 
 /* Read the options that both reports share. */
 static void
-begin_work(Work *work, FunctionCallInfo fcinfo, const char *function, int source, int as_of,
-		   int period, bool keyed)
+begin_work(Work *work, FunctionCallInfo fcinfo, const char *function, int as_of, int period)
 {
 	CrmContractsRequest *request = &work->request;
 
 	memset(work, 0, sizeof(Work));
 	work->run = crm_run_begin(function);
-	crm_arg_require(fcinfo, source, "source");
 	request->function = function;
-	request->source = crm_arg_text(fcinfo, source);
-	if (keyed)
-		request->key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	request->source = crm_arg_source_required(fcinfo, &request->key_type);
 	crm_arg_require(fcinfo, as_of, "as_of");
 	request->as_of = PG_GETARG_TIMESTAMPTZ(as_of);
 	if (TIMESTAMP_NOT_FINITE(request->as_of))
@@ -181,7 +177,7 @@ read_json(Jsonb *json, Work *work)
 
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_AS_OF,
 	ARG_HORIZON,
 	ARG_PERIOD,
@@ -189,8 +185,7 @@ enum
 	ARG_DISCOUNT_RATE,
 	ARG_MARGIN,
 	ARG_LEVEL,
-	ARG_FITTED,
-	ARGS
+	ARG_FITTED
 };
 
 /* Read the horizon; give its end. */
@@ -289,17 +284,16 @@ put_customer(const CrmResult *result, const Work *work, CrmSbgScorer *scorer, Ti
 
 /* Read the options of crm.clv_contract; give the model that was named, or NULL. */
 static char *
-read_options(FunctionCallInfo fcinfo, int at, Work *work, CrmSbgTerms *terms)
+read_options(FunctionCallInfo fcinfo, Work *work, CrmSbgTerms *terms)
 {
 	terms->discount =
-		log1p(crm_arg_double(fcinfo, at + ARG_DISCOUNT_RATE, "discount_rate", 0.0, 1000.0));
+		log1p(crm_arg_double(fcinfo, ARG_DISCOUNT_RATE, "discount_rate", 0.0, 1000.0));
 	terms->years = crm_contracts_period_years(work->request.period);
-	terms->margin = crm_arg_double(fcinfo, at + ARG_MARGIN, "margin", 0.0, 1e9);
-	terms->level = crm_arg_double(fcinfo, at + ARG_LEVEL, "level", 0.001, 0.999);
-	work->request.value = PG_ARGISNULL(at + ARG_VALUE)
-							  ? NAN
-							  : crm_arg_double(fcinfo, at + ARG_VALUE, "value", 0.0, 1e15);
-	return crm_arg_text(fcinfo, at + ARG_FITTED);
+	terms->margin = crm_arg_double(fcinfo, ARG_MARGIN, "margin", 0.0, 1e9);
+	terms->level = crm_arg_double(fcinfo, ARG_LEVEL, "level", 0.001, 0.999);
+	work->request.value =
+		PG_ARGISNULL(ARG_VALUE) ? NAN : crm_arg_double(fcinfo, ARG_VALUE, "value", 0.0, 1e15);
+	return crm_arg_text(fcinfo, ARG_FITTED);
 }
 
 PG_FUNCTION_INFO_V1(crm_clv_contract_1_0);
@@ -308,17 +302,15 @@ Datum
 crm_clv_contract_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, 15);
-	int at = PG_NARGS() - ARGS;
 	CrmSbgScorer *scorer;
 	CrmSbgTerms terms;
 	TimestampTz horizon;
 	char *fitted;
 	Work work;
 
-	begin_work(&work, fcinfo, "crm.clv_contract", at + ARG_SOURCE, at + ARG_AS_OF, at + ARG_PERIOD,
-			   at > 0);
-	horizon = read_horizon(fcinfo, at + ARG_HORIZON, &work.request);
-	fitted = read_options(fcinfo, at, &work, &terms);
+	begin_work(&work, fcinfo, "crm.clv_contract", ARG_AS_OF, ARG_PERIOD);
+	horizon = read_horizon(fcinfo, ARG_HORIZON, &work.request);
+	fitted = read_options(fcinfo, &work, &terms);
 	if (fitted != NULL)
 		read_json(crm_model_find(fitted, "clv_contract", "crm.clv_contract_fit"), &work);
 	work.contracts = crm_contracts_read(&work.request, &work.run);
@@ -347,12 +339,11 @@ crm_clv_contract_1_0(PG_FUNCTION_ARGS)
 
 enum
 {
-	FIT_SOURCE,
+	FIT_SOURCE, /* or the key, and the source last */
 	FIT_AS_OF,
 	FIT_PERIOD,
 	FIT_LEVEL,
-	FIT_PENALTY,
-	FIT_ARGS
+	FIT_PENALTY
 };
 
 /* Write the parameters as five arrays: name, estimate, error, low, high; empty without a fit. */
@@ -407,18 +398,16 @@ Datum
 crm_clv_contract_fit_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, 18);
-	int at = PG_NARGS() - FIT_ARGS;
 	const CrmFit *fit;
 	double level, penalty;
 	Datum values[18];
 	bool nulls[18] = {false};
 	Work work;
 
-	begin_work(&work, fcinfo, "crm.clv_contract_fit", at + FIT_SOURCE, at + FIT_AS_OF,
-			   at + FIT_PERIOD, at > 0);
+	begin_work(&work, fcinfo, "crm.clv_contract_fit", FIT_AS_OF, FIT_PERIOD);
 	work.request.value = 1.0; /* what contracts pay is no matter */
-	level = crm_arg_double(fcinfo, at + FIT_LEVEL, "level", 0.001, 0.999);
-	penalty = crm_arg_double(fcinfo, at + FIT_PENALTY, "penalty", 0.0, 1e6);
+	level = crm_arg_double(fcinfo, FIT_LEVEL, "level", 0.001, 0.999);
+	penalty = crm_arg_double(fcinfo, FIT_PENALTY, "penalty", 0.0, 1e6);
 	work.contracts = crm_contracts_read(&work.request, &work.run);
 	fit_model(&work, penalty);
 	fit = &work.fit;

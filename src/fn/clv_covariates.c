@@ -27,7 +27,7 @@
 
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_COVARIATES,
 	ARG_PURCHASE,
 	ARG_DROPOUT,
@@ -35,8 +35,7 @@ enum
 	ARG_PERIOD,
 	ARG_REFUNDS,
 	ARG_PENALTY,
-	ARG_LEVEL,
-	ARGS
+	ARG_LEVEL
 };
 
 static const char *const process_list[] = {"purchase", "dropout"};
@@ -103,7 +102,7 @@ union_of_names(const Work *work, int *n)
 
 /* Read the options; at is the place of source. */
 static void
-read_options(FunctionCallInfo fcinfo, int at, Work *work)
+read_options(FunctionCallInfo fcinfo, Work *work)
 {
 	CrmOrdersRequest *request = &work->request;
 	CrmFeaturesRequest *covariates = &work->covariates_request;
@@ -111,18 +110,17 @@ read_options(FunctionCallInfo fcinfo, int at, Work *work)
 	memset(work, 0, sizeof(Work));
 	work->run = crm_run_begin(FUNCTION);
 	request->function = covariates->function = FUNCTION;
-	request->source = crm_arg_text(fcinfo, at + ARG_SOURCE);
-	if (at > 0)
-		request->key_type = covariates->key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	crm_arg_require(fcinfo, at + ARG_COVARIATES, "covariates");
-	covariates->source = crm_arg_text(fcinfo, at + ARG_COVARIATES);
-	crm_transactions_as_of(fcinfo, at + ARG_AS_OF, request);
-	crm_transactions_period(fcinfo, at + ARG_PERIOD, request);
-	crm_transactions_refunds(fcinfo, at + ARG_REFUNDS, request);
-	work->param.penalty = crm_arg_double(fcinfo, at + ARG_PENALTY, "penalty", 0.0, 1e6);
-	work->level = crm_arg_double(fcinfo, at + ARG_LEVEL, "level", 0.001, 0.999);
-	read_names(fcinfo, at + ARG_PURCHASE, CRM_PURCHASE, work);
-	read_names(fcinfo, at + ARG_DROPOUT, CRM_DROPOUT, work);
+	request->source = crm_arg_source(fcinfo, &request->key_type);
+	covariates->key_type = request->key_type;
+	crm_arg_require(fcinfo, ARG_COVARIATES, "covariates");
+	covariates->source = crm_arg_text(fcinfo, ARG_COVARIATES);
+	crm_transactions_as_of(fcinfo, ARG_AS_OF, request);
+	crm_transactions_period(fcinfo, ARG_PERIOD, request);
+	crm_transactions_refunds(fcinfo, ARG_REFUNDS, request);
+	work->param.penalty = crm_arg_double(fcinfo, ARG_PENALTY, "penalty", 0.0, 1e6);
+	work->level = crm_arg_double(fcinfo, ARG_LEVEL, "level", 0.001, 0.999);
+	read_names(fcinfo, ARG_PURCHASE, CRM_PURCHASE, work);
+	read_names(fcinfo, ARG_DROPOUT, CRM_DROPOUT, work);
 	covariates->names = union_of_names(work, &covariates->n_names);
 	covariates->max_names = CRM_COVARIATES_MAX;
 	if (covariates->names != NULL && covariates->n_names == 0)
@@ -438,10 +436,9 @@ Datum
 crm_clv_covariates_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, COLUMNS);
-	int at = PG_NARGS() - ARGS;
 	Work work;
 
-	read_options(fcinfo, at, &work);
+	read_options(fcinfo, &work);
 	read_data(&work);
 	crm_orders_check(work.orders,
 					 crm_covariates_fit(&work.orders->ctx, &work.data, &work.param, &work.model));

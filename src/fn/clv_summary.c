@@ -16,11 +16,10 @@
 
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_AS_OF,
 	ARG_PERIOD,
-	ARG_REFUNDS,
-	ARGS
+	ARG_REFUNDS
 };
 
 /* A report in the making. */
@@ -35,18 +34,15 @@ typedef struct Report
 static void
 begin_report(FunctionCallInfo fcinfo, const char *function, int features, Report *report)
 {
-	int at = PG_NARGS() - ARGS;
 	CrmOrdersRequest *request = &report->request;
 
 	*report = (Report){.run = crm_run_begin(function)};
 	request->function = function;
 	request->features = features;
-	request->source = crm_arg_text(fcinfo, at + ARG_SOURCE);
-	if (at > 0)
-		request->key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	crm_transactions_as_of(fcinfo, at + ARG_AS_OF, request);
-	crm_transactions_period(fcinfo, at + ARG_PERIOD, request);
-	crm_transactions_refunds(fcinfo, at + ARG_REFUNDS, request);
+	request->source = crm_arg_source(fcinfo, &request->key_type);
+	crm_transactions_as_of(fcinfo, ARG_AS_OF, request);
+	crm_transactions_period(fcinfo, ARG_PERIOD, request);
+	crm_transactions_refunds(fcinfo, ARG_REFUNDS, request);
 	report->orders = crm_orders_read(request, &report->run);
 }
 

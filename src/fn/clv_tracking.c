@@ -24,15 +24,14 @@
 
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_CUT_AT,
 	ARG_UNTIL,
 	ARG_MODEL,
 	ARG_PERIOD,
 	ARG_STEP,
 	ARG_REFUNDS,
-	ARG_SEED,
-	ARGS
+	ARG_SEED
 };
 
 static const char *const model_words[] = {"bgnbd", "mbgnbd", "paretonbd", "bgbb", "auto"};
@@ -83,32 +82,29 @@ plus(TimestampTz moment, const Interval *interval)
 
 /* Read the options; at is the place of source. */
 static void
-read_options(FunctionCallInfo fcinfo, int at, Work *work)
+read_options(FunctionCallInfo fcinfo, Work *work)
 {
 	CrmOrdersRequest *request = &work->request;
 
 	memset(work, 0, sizeof(Work));
 	work->run = crm_run_begin(FUNCTION);
 	request->function = FUNCTION;
-	request->source = crm_arg_text(fcinfo, at + ARG_SOURCE);
-	if (at > 0)
-		request->key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	work->cut_at = read_moment(fcinfo, at + ARG_CUT_AT, "cut_at");
-	work->until = read_moment(fcinfo, at + ARG_UNTIL, "until");
+	request->source = crm_arg_source(fcinfo, &request->key_type);
+	work->cut_at = read_moment(fcinfo, ARG_CUT_AT, "cut_at");
+	work->until = read_moment(fcinfo, ARG_UNTIL, "until");
 	if (work->until < work->cut_at)
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("argument \"until\" must not be before \"cut_at\""));
-	work->param.kind = (CrmClvKind) crm_arg_word(fcinfo, at + ARG_MODEL, &models);
+	work->param.kind = (CrmClvKind) crm_arg_word(fcinfo, ARG_MODEL, &models);
 	if ((int) work->param.kind == lengthof(model_words) - 1)
 		work->param.kind = (CrmClvKind) CRM_CLV_AUTO;
-	crm_transactions_period(fcinfo, at + ARG_PERIOD, request);
+	crm_transactions_period(fcinfo, ARG_PERIOD, request);
 	crm_period_begin(&work->period, request->period, session_timezone);
 	request->features |= CRM_CUSTOMERS_PERIODS;
-	crm_arg_require(fcinfo, at + ARG_STEP, "step");
-	work->step = PG_GETARG_INTERVAL_P(at + ARG_STEP);
-	crm_transactions_refunds(fcinfo, at + ARG_REFUNDS, request);
-	work->param.seed =
-		(uint64) crm_arg_int(fcinfo, at + ARG_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
+	crm_arg_require(fcinfo, ARG_STEP, "step");
+	work->step = PG_GETARG_INTERVAL_P(ARG_STEP);
+	crm_transactions_refunds(fcinfo, ARG_REFUNDS, request);
+	work->param.seed = (uint64) crm_arg_int(fcinfo, ARG_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
 	work->cut = crm_period_number(&work->period, work->cut_at);
 	work->last = crm_period_number(&work->period, work->until);
 	/* the whole period that until lies in; what is later is left out below */
@@ -285,10 +281,9 @@ Datum
 crm_clv_tracking_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, COLUMNS);
-	int at = PG_NARGS() - ARGS;
 	Work work;
 
-	read_options(fcinfo, at, &work);
+	read_options(fcinfo, &work);
 	read_customers(&work);
 	if (work.n > 0)
 	{

@@ -24,7 +24,7 @@
 
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_FEATURES,
 	ARG_K,
 	ARG_K_MAX,
@@ -39,8 +39,7 @@ enum
 	ARG_SEED,
 	ARG_WINSORIZE,
 	ARG_LABELS,
-	ARG_AS_OF,
-	ARGS
+	ARG_AS_OF
 };
 
 static const char *const init_list[] = {"kmeans++", "random"};
@@ -66,48 +65,46 @@ typedef struct Report
 
 /* Read the options of the fit. */
 static void
-read_param(FunctionCallInfo fcinfo, int at, Report *report)
+read_param(FunctionCallInfo fcinfo, Report *report)
 {
 	CrmKmeansParam *param = &report->param;
-	const double *quantiles = crm_arg_quantiles(fcinfo, at + ARG_WINSORIZE, "winsorize");
+	const double *quantiles = crm_arg_quantiles(fcinfo, ARG_WINSORIZE, "winsorize");
 
 	crm_kmeans_defaults(param);
-	report->choose_k = PG_ARGISNULL(at + ARG_K);
+	report->choose_k = PG_ARGISNULL(ARG_K);
 	if (!report->choose_k)
-		param->k = (int) crm_arg_int(fcinfo, at + ARG_K, "k", 1, CRM_KMEANS_MAX_K);
-	report->k_max = (int) crm_arg_int(fcinfo, at + ARG_K_MAX, "k_max", 2, CRM_KMEANS_MAX_K);
-	report->prepare.scale = (CrmScale) crm_arg_word(fcinfo, at + ARG_SCALE, &crm_scale_words);
+		param->k = (int) crm_arg_int(fcinfo, ARG_K, "k", 1, CRM_KMEANS_MAX_K);
+	report->k_max = (int) crm_arg_int(fcinfo, ARG_K_MAX, "k_max", 2, CRM_KMEANS_MAX_K);
+	report->prepare.scale = (CrmScale) crm_arg_word(fcinfo, ARG_SCALE, &crm_scale_words);
 	report->prepare.transform =
-		(CrmTransform) crm_arg_word(fcinfo, at + ARG_TRANSFORM, &crm_transform_words);
+		(CrmTransform) crm_arg_word(fcinfo, ARG_TRANSFORM, &crm_transform_words);
 	report->prepare.low = quantiles != NULL ? quantiles[0] : 0.0;
 	report->prepare.high = quantiles != NULL ? quantiles[1] : 1.0;
-	param->init = (CrmKmeansInit) crm_arg_word(fcinfo, at + ARG_INIT, &init_words);
-	param->n_init = (int) crm_arg_int(fcinfo, at + ARG_N_INIT, "n_init", 1, CRM_KMEANS_MAX_INIT);
+	param->init = (CrmKmeansInit) crm_arg_word(fcinfo, ARG_INIT, &init_words);
+	param->n_init = (int) crm_arg_int(fcinfo, ARG_N_INIT, "n_init", 1, CRM_KMEANS_MAX_INIT);
 	param->max_iterations =
-		(int) crm_arg_int(fcinfo, at + ARG_MAX_ITERATIONS, "max_iterations", 1, PG_INT32_MAX);
-	param->tolerance = crm_arg_double(fcinfo, at + ARG_TOLERANCE, "tolerance", 0, 1);
-	param->seed = (uint64) crm_arg_int(fcinfo, at + ARG_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
+		(int) crm_arg_int(fcinfo, ARG_MAX_ITERATIONS, "max_iterations", 1, PG_INT32_MAX);
+	param->tolerance = crm_arg_double(fcinfo, ARG_TOLERANCE, "tolerance", 0, 1);
+	param->seed = (uint64) crm_arg_int(fcinfo, ARG_SEED, "seed", PG_INT64_MIN, PG_INT64_MAX);
 }
 
 /* Read all options; at is the position of the first one. */
 static void
-read_options(FunctionCallInfo fcinfo, int at, const char *function, Report *report)
+read_options(FunctionCallInfo fcinfo, const char *function, Report *report)
 {
 	CrmFeaturesRequest *request = &report->request;
 	char *labels;
 
-	read_param(fcinfo, at, report);
+	read_param(fcinfo, report);
 	request->function = function;
-	request->source = crm_arg_text(fcinfo, at + ARG_SOURCE);
-	if (at > 0)
-		request->key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	if (!PG_ARGISNULL(at + ARG_FEATURES))
-		request->names = crm_arg_names(fcinfo, at + ARG_FEATURES, "features", &request->n_names);
+	request->source = crm_arg_source(fcinfo, &request->key_type);
+	if (!PG_ARGISNULL(ARG_FEATURES))
+		request->names = crm_arg_names(fcinfo, ARG_FEATURES, "features", &request->n_names);
 	request->max_names = CRM_KMEANS_MAX_FEATURES;
-	request->weight = crm_arg_text(fcinfo, at + ARG_WEIGHT);
-	request->missing = (CrmMissing) crm_arg_word(fcinfo, at + ARG_MISSING, &crm_missing_words);
-	crm_arg_require(fcinfo, at + ARG_AS_OF, "as_of");
-	request->as_of = PG_GETARG_TIMESTAMPTZ(at + ARG_AS_OF);
+	request->weight = crm_arg_text(fcinfo, ARG_WEIGHT);
+	request->missing = (CrmMissing) crm_arg_word(fcinfo, ARG_MISSING, &crm_missing_words);
+	crm_arg_require(fcinfo, ARG_AS_OF, "as_of");
+	request->as_of = PG_GETARG_TIMESTAMPTZ(ARG_AS_OF);
 	if (TIMESTAMP_NOT_FINITE(request->as_of))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("argument \"as_of\" must be finite"));
@@ -115,7 +112,7 @@ read_options(FunctionCallInfo fcinfo, int at, const char *function, Report *repo
 	request->row_bytes = (crm_kmeans_bytes(&report->param, 2000000, 1) -
 						  crm_kmeans_bytes(&report->param, 1000000, 1)) /
 						 1000000;
-	labels = crm_arg_text(fcinfo, at + ARG_LABELS);
+	labels = crm_arg_text(fcinfo, ARG_LABELS);
 	if (labels == NULL)
 		crm_labels_default(&report->rules);
 	else
@@ -205,7 +202,7 @@ begin_report(FunctionCallInfo fcinfo, const char *function)
 	CrmFeatures *features;
 
 	report->run = crm_run_begin(function);
-	read_options(fcinfo, PG_NARGS() - ARGS, function, report);
+	read_options(fcinfo, function, report);
 	report->features = features = crm_features_read(&report->request, &report->run);
 	check_memory(report);
 	set_direction(report);

@@ -420,21 +420,17 @@ Datum
 crm_recommend_customers_1_0(PG_FUNCTION_ARGS)
 {
 	CrmResult result = crm_result_begin(fcinfo, TOLD + 1);
-	int at = PG_NARGS() - 10; /* 1 in the form with a key */
-	char *source = crm_arg_text(fcinfo, at);
-	CrmHistoriesRequest request = {.function = "crm.recommend_customers",
-								   .source = source,
-								   .key_type = at > 0 ? get_fn_expr_argtype(fcinfo->flinfo, 0)
-													  : InvalidOid};
+	CrmHistoriesRequest request = {.function = "crm.recommend_customers"};
 	Report report = {.run = crm_run_begin("crm.recommend_customers")};
 	MemoryContext caller = CurrentMemoryContext, row;
 	CrmHistories *histories;
 	Datum values[TOLD + 1];
 	bool nulls[TOLD + 1] = {false};
 
-	read_param(fcinfo, at + 1, at + 3, true, &report.param);
-	read_method(fcinfo, at + 2, &report.param);
-	read_baskets(&report, source);
+	request.source = crm_arg_source(fcinfo, &request.key_type);
+	read_param(fcinfo, 1, 3, true, &report.param);
+	read_method(fcinfo, 2, &report.param);
+	read_baskets(&report, request.source);
 	histories = read_histories(&report, &request);
 	begin(&report, NULL, 0);
 	row = AllocSetContextCreate(caller, "crm row", ALLOCSET_DEFAULT_SIZES);

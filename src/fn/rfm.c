@@ -19,7 +19,7 @@
 
 enum
 {
-	ARG_SOURCE,
+	ARG_SOURCE, /* or the key, and the source last */
 	ARG_AS_OF,
 	ARG_PERIOD,
 	ARG_METHOD,
@@ -29,8 +29,7 @@ enum
 	ARG_MONETARY_CUTS,
 	ARG_MONETARY,
 	ARG_REFUNDS,
-	ARG_SEGMENTS,
-	ARGS
+	ARG_SEGMENTS
 };
 
 enum
@@ -217,42 +216,39 @@ read_recency_cuts(FunctionCallInfo fcinfo, int i, Report *report)
 
 /* Read all options; at is the position of the first one. */
 static void
-read_options(FunctionCallInfo fcinfo, int at, const char *function, Report *report)
+read_options(FunctionCallInfo fcinfo, const char *function, Report *report)
 {
 	CrmOrdersRequest *request = &report->request;
 	char *segments;
 
 	request->function = function;
-	request->source = crm_arg_text(fcinfo, at + ARG_SOURCE);
-	if (at > 0)
-		request->key_type = get_fn_expr_argtype(fcinfo->flinfo, 0);
-	crm_arg_require(fcinfo, at + ARG_AS_OF, "as_of");
-	request->as_of = PG_GETARG_TIMESTAMPTZ(at + ARG_AS_OF);
+	request->source = crm_arg_source(fcinfo, &request->key_type);
+	crm_arg_require(fcinfo, ARG_AS_OF, "as_of");
+	request->as_of = PG_GETARG_TIMESTAMPTZ(ARG_AS_OF);
 	if (TIMESTAMP_NOT_FINITE(request->as_of))
 		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				errmsg("argument \"as_of\" must be finite"));
-	if (!PG_ARGISNULL(at + ARG_PERIOD))
-		request->period = PG_GETARG_INTERVAL_P(at + ARG_PERIOD);
-	report->method = (CrmRfmMethod) crm_arg_word(fcinfo, at + ARG_METHOD, &methods);
-	report->bins =
-		(int) crm_arg_int(fcinfo, at + ARG_BINS, "bins", CRM_RFM_MIN_BINS, CRM_RFM_MAX_BINS);
-	report->mean = crm_arg_word(fcinfo, at + ARG_MONETARY, &monetaries) == 1;
-	request->refunds = (CrmRefunds) crm_arg_word(fcinfo, at + ARG_REFUNDS, &refunds);
+	if (!PG_ARGISNULL(ARG_PERIOD))
+		request->period = PG_GETARG_INTERVAL_P(ARG_PERIOD);
+	report->method = (CrmRfmMethod) crm_arg_word(fcinfo, ARG_METHOD, &methods);
+	report->bins = (int) crm_arg_int(fcinfo, ARG_BINS, "bins", CRM_RFM_MIN_BINS, CRM_RFM_MAX_BINS);
+	report->mean = crm_arg_word(fcinfo, ARG_MONETARY, &monetaries) == 1;
+	request->refunds = (CrmRefunds) crm_arg_word(fcinfo, ARG_REFUNDS, &refunds);
 	if (report->method == CRM_RFM_CUTS)
 	{
-		read_recency_cuts(fcinfo, at + ARG_RECENCY_CUTS, report);
-		crm_arg_cuts(fcinfo, at + ARG_FREQUENCY_CUTS, "frequency_cuts", report->bins,
+		read_recency_cuts(fcinfo, ARG_RECENCY_CUTS, report);
+		crm_arg_cuts(fcinfo, ARG_FREQUENCY_CUTS, "frequency_cuts", report->bins,
 					 report->cuts[FREQUENCY]);
-		crm_arg_cuts(fcinfo, at + ARG_MONETARY_CUTS, "monetary_cuts", report->bins,
+		crm_arg_cuts(fcinfo, ARG_MONETARY_CUTS, "monetary_cuts", report->bins,
 					 report->cuts[MONETARY]);
 	}
 	else
 	{
-		crm_arg_refuse(fcinfo, at + ARG_RECENCY_CUTS, "recency_cuts", "method => 'cuts'");
-		crm_arg_refuse(fcinfo, at + ARG_FREQUENCY_CUTS, "frequency_cuts", "method => 'cuts'");
-		crm_arg_refuse(fcinfo, at + ARG_MONETARY_CUTS, "monetary_cuts", "method => 'cuts'");
+		crm_arg_refuse(fcinfo, ARG_RECENCY_CUTS, "recency_cuts", "method => 'cuts'");
+		crm_arg_refuse(fcinfo, ARG_FREQUENCY_CUTS, "frequency_cuts", "method => 'cuts'");
+		crm_arg_refuse(fcinfo, ARG_MONETARY_CUTS, "monetary_cuts", "method => 'cuts'");
 	}
-	segments = crm_arg_text(fcinfo, at + ARG_SEGMENTS);
+	segments = crm_arg_text(fcinfo, ARG_SEGMENTS);
 	if (segments == NULL)
 		default_rules(&report->rules, report->bins);
 	else
@@ -325,7 +321,7 @@ make_report(FunctionCallInfo fcinfo, const char *function)
 	uint32 n;
 
 	report->run = crm_run_begin(function);
-	read_options(fcinfo, PG_NARGS() - ARGS, function, report);
+	read_options(fcinfo, function, report);
 	report->orders = crm_orders_read(&report->request, &report->run);
 	ctx = &report->orders->ctx;
 	n = report->orders->customers.table.n;

@@ -31,6 +31,43 @@ crm_arg_text(FunctionCallInfo fcinfo, int i)
 	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 
+/*
+ * Give the index of a function's source among its arguments: the first, or the last where the first
+ * is a key. So both forms have the other options in the same places, and PostgreSQL can tell the
+ * forms apart by a first literal without a type.
+ */
+int
+crm_arg_of_source(Oid function)
+{
+	Oid *declared;
+	int n;
+
+	(void) get_func_signature(function, &declared, &n);
+	return n > 0 && declared[0] == ANYELEMENTOID ? n - 1 : 0;
+}
+
+/*
+ * Give the source as a palloc'd string, NULL when it is NULL; key_type, unless NULL, becomes the
+ * type of the key, InvalidOid in the form without.
+ */
+char *
+crm_arg_source(FunctionCallInfo fcinfo, Oid *key_type)
+{
+	int i = crm_arg_of_source(fcinfo->flinfo->fn_oid);
+
+	if (key_type != NULL)
+		*key_type = i > 0 ? get_fn_expr_argtype(fcinfo->flinfo, 0) : InvalidOid;
+	return crm_arg_text(fcinfo, i);
+}
+
+/* The same for functions that have no default source: an error when it is NULL. */
+char *
+crm_arg_source_required(FunctionCallInfo fcinfo, Oid *key_type)
+{
+	crm_arg_require(fcinfo, crm_arg_of_source(fcinfo->flinfo->fn_oid), "source");
+	return crm_arg_source(fcinfo, key_type);
+}
+
 /* Give the index of a word among the words. */
 int
 crm_word_find(const char *word, const CrmWords *words)

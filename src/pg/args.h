@@ -17,6 +17,9 @@ typedef struct CrmWords
 
 extern void crm_arg_require(FunctionCallInfo fcinfo, int i, const char *name);
 extern char *crm_arg_text(FunctionCallInfo fcinfo, int i);
+extern int crm_arg_of_source(Oid function);
+extern char *crm_arg_source(FunctionCallInfo fcinfo, Oid *key_type);
+extern char *crm_arg_source_required(FunctionCallInfo fcinfo, Oid *key_type);
 extern int crm_word_find(const char *word, const CrmWords *words);
 extern int crm_arg_word(FunctionCallInfo fcinfo, int i, const CrmWords *words);
 extern int64 crm_arg_int(FunctionCallInfo fcinfo, int i, const char *name, int64 low, int64 high);

@@ -17,6 +17,8 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+#include "pg/args.h"
+
 /* Give the relation that a constant text names, or InvalidOid: a query, a NULL, no such relation.
  */
 static Oid
@@ -68,40 +70,28 @@ estimate_customers(Oid relation)
 PG_FUNCTION_INFO_V1(crm_customers_support_1_0);
 /*
  * crm._customers_support(internal) -> internal: estimates the rows of a function with one row a
- * customer whose first text argument is its source, when that names an analysed table.
+ * customer when its source names an analysed table.
  */
 Datum
 crm_customers_support_1_0(PG_FUNCTION_ARGS)
 {
 	Node *request = (Node *) PG_GETARG_POINTER(0);
 	SupportRequestRows *rows = (SupportRequestRows *) request;
-	List *arguments;
-	ListCell *cell;
-	Oid *declared;
-	int n;
+	FuncExpr *call;
+	Oid relation;
+	double customers;
+	int source;
 
 	if (!IsA(request, SupportRequestRows) || !is_funcclause(rows->node))
 		PG_RETURN_POINTER(NULL);
-	arguments = ((FuncExpr *) rows->node)->args;
-	(void) get_func_signature(((FuncExpr *) rows->node)->funcid, &declared, &n);
-	foreach (cell, arguments)
-	{
-		Node *argument = lfirst(cell);
-
-		if (foreach_current_index(cell) < n &&
-			declared[foreach_current_index(cell)] == ANYELEMENTOID)
-			continue; /* the key, which may be a text too */
-
-		if (exprType(argument) == TEXTOID)
-		{
-			Oid relation = named_relation(argument);
-			double customers = OidIsValid(relation) ? estimate_customers(relation) : 0;
-
-			if (customers <= 0)
-				break;
-			rows->rows = customers;
-			PG_RETURN_POINTER(request);
-		}
-	}
-	PG_RETURN_POINTER(NULL);
+	call = (FuncExpr *) rows->node;
+	source = crm_arg_of_source(call->funcid);
+	if (source >= list_length(call->args))
+		PG_RETURN_POINTER(NULL);
+	relation = named_relation(list_nth(call->args, source));
+	customers = OidIsValid(relation) ? estimate_customers(relation) : 0;
+	if (customers <= 0)
+		PG_RETURN_POINTER(NULL);
+	rows->rows = customers;
+	PG_RETURN_POINTER(request);
 }

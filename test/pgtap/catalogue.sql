@@ -34,7 +34,7 @@ CROSS JOIN LATERAL (VALUES (a.aggtransfn), (a.aggfinalfn), (a.aggcombinefn), (a.
     (a.aggmtransfn), (a.aggminvtransfn), (a.aggmfinalfn)) f (oid)
 WHERE f.oid <> 0;
 
-SELECT plan(8);
+SELECT plan(10);
 
 SELECT cmp_ok((SELECT count(*) FROM member), '>', 0::bigint, 'the extension has members');
 
@@ -76,6 +76,16 @@ SELECT is_empty($$
     WHERE NOT EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(proacl, pg_catalog.acldefault('f', proowner))) x
                       WHERE x.grantee = 0 AND x.privilege_type = 'EXECUTE')
 $$, 'the support functions of aggregates are open to PUBLIC');
+
+-- So a call with literals that have no type yet means the form without a key.
+CREATE TEMPORARY VIEW keyed AS
+SELECT f.identity, p.oid IS NOT NULL AS fits
+FROM member_function f
+LEFT JOIN pg_catalog.pg_proc p ON p.pronamespace = f.pronamespace AND p.proname = f.proname AND p.proargnames[1] = 'source' AND p.prosrc = f.prosrc
+	AND (p.proargtypes::oid[])[1:p.pronargs - 1] = (f.proargtypes::oid[])[1:f.pronargs - 2] AND p.proargnames[2:p.pronargs] = f.proargnames[2:f.pronargs - 1]
+WHERE f.proargnames[1] = 'key';
+SELECT cmp_ok((SELECT count(*) FROM keyed), '>=', 22::bigint, 'forms with a key');
+SELECT is_empty($$SELECT identity FROM keyed WHERE NOT fits$$, 'and each has the arguments of the form without, key for source and source last');
 
 SELECT * FROM finish();
 ROLLBACK;

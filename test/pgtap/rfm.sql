@@ -40,7 +40,7 @@ SELECT is_empty(format('SELECT * FROM differences(%s, %L)', bins, method), forma
 FROM unnest('{2, 3, 5, 9, 10, 99}'::int[]) bins, unnest('{quantile, ntile}'::text[]) method ORDER BY method, bins;
 SELECT is_empty($$
 	SELECT customer, r, f, m FROM plain(5, 'ntile', 'customer_uuid')
-	EXCEPT SELECT customer_id::text, r, f, m FROM crm.rfm(NULL::uuid, 'SELECT customer_uuid AS customer_id, ordered_at, amount FROM orders', as_of => '2024-07-01 09:30', method => 'ntile')
+	EXCEPT SELECT customer_id::text, r, f, m FROM crm.rfm(NULL::uuid, source => 'SELECT customer_uuid AS customer_id, ordered_at, amount FROM orders', as_of => '2024-07-01 09:30', method => 'ntile')
 $$, 'ntile breaks ties in the order of uuids');
 SELECT is_empty($$
 	SELECT customer, r, f, m FROM plain(5, 'ntile', 'customer_text')
@@ -206,7 +206,7 @@ CREATE TABLE by_text AS SELECT customer_text AS customer_id, ordered_at, amount 
 ANALYZE by_uuid;
 ANALYZE by_text;
 SELECT ok(estimate($$SELECT * FROM crm.rfm('test_rfm.orders')$$) BETWEEN 2000 AND 4000, 'estimate of a table');
-SELECT ok(estimate($$SELECT * FROM crm.rfm(NULL::uuid, 'by_uuid')$$) BETWEEN 2000 AND 4000, 'estimate for uuid keys');
+SELECT ok(estimate($$SELECT * FROM crm.rfm(NULL::uuid, source => 'by_uuid')$$) BETWEEN 2000 AND 4000, 'estimate for uuid keys');
 SELECT ok(estimate($$SELECT * FROM crm.rfm(key => NULL::text, source => 'by_text')$$) BETWEEN 2000 AND 4000, 'estimate for text keys');
 SELECT is(estimate($$SELECT * FROM crm.rfm('SELECT * FROM orders')$$), 1000::float8, 'the default for a query');
 SELECT is(estimate($$SELECT * FROM crm.rfm('nowhere')$$), 1000::float8, 'and for what is not there');

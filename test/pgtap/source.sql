@@ -16,15 +16,24 @@ SELECT crm.map_source('uuid view', orders => 'purchase_orders');
 
 SELECT results_eq($$SELECT * FROM crm.rfm(as_of => '2026-01-01') ORDER BY 1$$, $$SELECT * FROM crm.rfm('orders', as_of => '2026-01-01') ORDER BY 1$$, 'the default source');
 SELECT results_eq($$SELECT * FROM crm.rfm('web', as_of => '2026-01-01') ORDER BY 1$$, $$SELECT * FROM crm.rfm('test_source.orders', as_of => '2026-01-01') ORDER BY 1$$, 'by name');
-SELECT results_eq($$SELECT score, segment, frequency FROM crm.rfm(NULL::uuid, 'uuids', as_of => '2026-01-01') ORDER BY 1, 2, 3$$,
+SELECT results_eq($$SELECT score, segment, frequency FROM crm.rfm(NULL::uuid, source => 'uuids', as_of => '2026-01-01') ORDER BY 1, 2, 3$$,
 	$$SELECT score, segment, frequency FROM crm.rfm('web', as_of => '2026-01-01') ORDER BY 1, 2, 3$$, 'a query with uuid keys, times and amounts as text');
-SELECT results_eq($$SELECT * FROM crm.rfm(NULL::uuid, 'uuid view', as_of => '2026-01-01') ORDER BY 1$$,
-	$$SELECT * FROM crm.rfm(NULL::uuid, 'uuids', as_of => '2026-01-01') ORDER BY 1$$, 'a view, by a name with a blank');
+SELECT results_eq($$SELECT * FROM crm.rfm(NULL::uuid, source => 'uuid view', as_of => '2026-01-01') ORDER BY 1$$,
+	$$SELECT * FROM crm.rfm(NULL::uuid, source => 'uuids', as_of => '2026-01-01') ORDER BY 1$$, 'a view, by a name with a blank');
 SELECT results_eq($$SELECT * FROM crm.rfm_segments(as_of => '2026-01-01')$$, $$SELECT * FROM crm.rfm_segments('orders', as_of => '2026-01-01')$$, 'another report');
+
+-- Literals have no type until a function is chosen: by position alone they mean the form without a key.
+SELECT results_eq($$SELECT * FROM crm.rfm('orders', '2026-01-01') ORDER BY 1$$, $$SELECT * FROM crm.rfm('orders', as_of => '2026-01-01') ORDER BY 1$$, 'literals by position');
+SELECT results_eq($$SELECT * FROM crm.clv('orders', '2026-01-01', '90 days', 'bgnbd') ORDER BY 1$$,
+	$$SELECT * FROM crm.clv('orders', as_of => '2026-01-01', horizon => '90 days', model => 'bgnbd') ORDER BY 1$$, 'more of them');
+SELECT results_eq($$SELECT * FROM crm.clv_backtest('orders', '2025-10-01', '90 days', '{bgnbd}') ORDER BY 1$$,
+	$$SELECT * FROM crm.clv_backtest(source => 'orders', cut_at => '2025-10-01', holdout => '90 days', models => '{bgnbd}') ORDER BY 1$$, 'where some have no default');
+SELECT results_eq($$SELECT r, f, m FROM crm.rfm(NULL::uuid, '2026-01-01', source => 'uuids') ORDER BY 1, 2, 3$$,
+	$$SELECT r, f, m FROM crm.rfm('orders', '2026-01-01') ORDER BY 1, 2, 3$$, 'the same places in the form with a key');
 
 SET LOCAL search_path = public;
 SELECT lives_ok($$SELECT * FROM crm.rfm('web', as_of => '2026-01-01')$$, 'a relation is stored qualified, so the reader''s search_path does not matter');
-SELECT lives_ok($$SELECT * FROM crm.rfm(NULL::uuid, 'uuid view', as_of => '2026-01-01')$$, 'nor for a view');
+SELECT lives_ok($$SELECT * FROM crm.rfm(NULL::uuid, source => 'uuid view', as_of => '2026-01-01')$$, 'nor for a view');
 SELECT results_eq('SELECT name, valid FROM crm.sources() WHERE name <> ''crm'' ORDER BY 1', $$VALUES ('uuid view', true), ('uuids', true), ('web', true)$$, 'all are valid');
 SELECT results_eq($$SELECT (SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(sample) k) FROM crm.sources() WHERE name <> 'crm'$$, $$SELECT ARRAY['amount', 'customer_id', 'ordered_at'] FROM generate_series(1, 3)$$,
 	'the sample is a row');

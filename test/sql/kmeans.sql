@@ -71,11 +71,11 @@ FROM (VALUES (1, 'NULL'), (2, '$$$$'), (3, '$$nowhere$$'), (4, '$$SELECT 1; SELE
 	(29, '(SELECT format($$SELECT 1 AS customer_id, %s$$, string_agg($$1 AS x$$ || i, $$, $$)) FROM generate_series(1, 1600) i)')) v (n, call) ORDER BY n;
 -- keys
 SELECT n, fails(call)
-FROM (VALUES (1, 'SELECT * FROM crm.kmeans(''SELECT md5(note)::uuid AS customer_id, monetary FROM customer'')'), (2, 'SELECT * FROM crm.kmeans(NULL::uuid, ''customer'')'), (3, 'SELECT * FROM crm.kmeans_clusters(''SELECT note AS customer_id, monetary FROM customer'')'),
+FROM (VALUES (1, 'SELECT * FROM crm.kmeans(''SELECT md5(note)::uuid AS customer_id, monetary FROM customer'')'), (2, 'SELECT * FROM crm.kmeans(NULL::uuid, source => ''customer'')'), (3, 'SELECT * FROM crm.kmeans_clusters(''SELECT note AS customer_id, monetary FROM customer'')'),
 	(4, 'SELECT * FROM crm.kmeans_select_k(''SELECT note AS customer_id, monetary FROM customer'')'), (5, 'SELECT * FROM crm.kmeans(key => NULL, source => ''customer'')'), (6, 'SELECT * FROM crm.kmeans(key => NULL::text, source => ''SELECT note AS customer_id, monetary FROM customer'')'),
-	(7, 'SELECT sum(size) FROM crm.kmeans_clusters(key => NULL::text, source => ''SELECT note AS customer_id, monetary FROM customer'')'), (8, 'SELECT * FROM crm.kmeans_select_k(NULL::point, ''SELECT point(1, 1) AS customer_id, monetary FROM customer'')')) v (n, call) ORDER BY n;
+	(7, 'SELECT sum(size) FROM crm.kmeans_clusters(key => NULL::text, source => ''SELECT note AS customer_id, monetary FROM customer'')'), (8, 'SELECT * FROM crm.kmeans_select_k(NULL::point, source => ''SELECT point(1, 1) AS customer_id, monetary FROM customer'')')) v (n, call) ORDER BY n;
 SELECT pg_typeof(customer_id), count(*), min(customer_id), max(customer_id) FROM crm.kmeans(key => NULL::text, source => 'SELECT note AS customer_id, monetary FROM customer', k => 2) GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*) FROM crm.kmeans(NULL::point, 'SELECT point(1, 1) AS customer_id, monetary FROM customer', k => 2) GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*) FROM crm.kmeans(NULL::point, source => 'SELECT point(1, 1) AS customer_id, monetary FROM customer', k => 2) GROUP BY 1;
 
 -- every option that is NULL without meaning it
 SELECT option, fails(format('SELECT * FROM crm.kmeans(''customer'', %s => NULL)', option))

@@ -77,33 +77,33 @@ CREATE TABLE keyed AS SELECT customer_id::int4 AS i4, customer_id::int2 AS i2, c
 SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm('SELECT i4 AS customer_id, * FROM keyed', as_of => '2024-01-01 12:00Z') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm('SELECT i2 AS customer_id, * FROM keyed', as_of => '2024-01-01 12:00Z') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm('SELECT di AS customer_id, * FROM keyed', as_of => '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::int, 'SELECT i4 AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::int, 'SELECT i2 AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::smallint, 'SELECT i2 AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id::text) FROM crm.rfm(NULL::uuid, 'SELECT u AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id::text) FROM crm.rfm(NULL::uuid, 'SELECT du AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id::text) FROM crm.rfm(NULL::shop_key, 'SELECT u AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::int, '2024-01-01 12:00Z', source => 'SELECT i4 AS customer_id, * FROM keyed') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::int, '2024-01-01 12:00Z', source => 'SELECT i2 AS customer_id, * FROM keyed') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::smallint, '2024-01-01 12:00Z', source => 'SELECT i2 AS customer_id, * FROM keyed') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id::text) FROM crm.rfm(NULL::uuid, '2024-01-01 12:00Z', source => 'SELECT u AS customer_id, * FROM keyed') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id::text) FROM crm.rfm(NULL::uuid, '2024-01-01 12:00Z', source => 'SELECT du AS customer_id, * FROM keyed') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id::text) FROM crm.rfm(NULL::shop_key, '2024-01-01 12:00Z', source => 'SELECT u AS customer_id, * FROM keyed') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(length(customer_id)), min(right(customer_id, 2) COLLATE "C") FROM crm.rfm(key => NULL::text, source => 'SELECT t AS customer_id, * FROM keyed', as_of => '2024-01-01 12:00Z') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id COLLATE "C") FROM crm.rfm(key => NULL::text, source => 'SELECT v AS customer_id, * FROM keyed', as_of => '2024-01-01 12:00Z') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id COLLATE "C") FROM crm.rfm(key => NULL::varchar, source => 'SELECT v AS customer_id, * FROM keyed', as_of => '2024-01-01 12:00Z') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id COLLATE "C") FROM crm.rfm(key => NULL::char(5), source => 'SELECT c AS customer_id, * FROM keyed', as_of => '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::numeric, 'SELECT n AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::date, 'SELECT d AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), bool_or(customer_id) FROM crm.rfm(NULL::bool, 'SELECT b AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::shop_enum, 'SELECT e AS customer_id, * FROM keyed', '2024-01-01 12:00Z', method => 'ntile') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(encode(customer_id, 'hex')) FROM crm.rfm(NULL::bytea, 'SELECT by AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::numeric, '2024-01-01 12:00Z', source => 'SELECT n AS customer_id, * FROM keyed') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::date, '2024-01-01 12:00Z', source => 'SELECT d AS customer_id, * FROM keyed') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), bool_or(customer_id) FROM crm.rfm(NULL::bool, '2024-01-01 12:00Z', source => 'SELECT b AS customer_id, * FROM keyed') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::shop_enum, '2024-01-01 12:00Z', source => 'SELECT e AS customer_id, * FROM keyed', method => 'ntile') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(encode(customer_id, 'hex')) FROM crm.rfm(NULL::bytea, '2024-01-01 12:00Z', source => 'SELECT by AS customer_id, * FROM keyed') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::bigint[], 'SELECT a AS customer_id, * FROM keyed', '2024-01-01 12:00Z', method => 'ntile') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::float8, 'SELECT f AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::oid, 'SELECT o AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::float8, '2024-01-01 12:00Z', source => 'SELECT f AS customer_id, * FROM keyed') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::oid, '2024-01-01 12:00Z', source => 'SELECT o AS customer_id, * FROM keyed') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id::text COLLATE "C") FROM crm.rfm(key => NULL::name, source => 'SELECT nm AS customer_id, * FROM keyed', as_of => '2024-01-01 12:00Z') GROUP BY 1;
 -- a key of a text type needs its name: by position it would be the source of the default form
-SELECT fails('SELECT * FROM crm.rfm(NULL::text, ''orders'')');
+SELECT fails('SELECT * FROM crm.rfm(NULL::text, source => ''orders'')');
 -- the other two reports take a key as well
-SELECT sum(customers) FROM crm.rfm_segments(NULL::uuid, 'SELECT u AS customer_id, * FROM keyed', '2024-01-01 12:00Z');
-SELECT dimension, sum(customers) FROM crm.rfm_thresholds(NULL::uuid, 'SELECT u AS customer_id, * FROM keyed', '2024-01-01 12:00Z') GROUP BY 1 ORDER BY 1;
+SELECT sum(customers) FROM crm.rfm_segments(NULL::uuid, '2024-01-01 12:00Z', source => 'SELECT u AS customer_id, * FROM keyed');
+SELECT dimension, sum(customers) FROM crm.rfm_thresholds(NULL::uuid, '2024-01-01 12:00Z', source => 'SELECT u AS customer_id, * FROM keyed') GROUP BY 1 ORDER BY 1;
 -- keys that are equal though written otherwise are one customer
-SELECT count(*), sum(frequency) FROM crm.rfm(NULL::numeric, 'SELECT x AS customer_id, now() AS ordered_at, 1 AS amount FROM unnest(''{1, 1.0, 1.00}''::numeric[]) x');
-SELECT count(*), sum(frequency) FROM crm.rfm(NULL::float8, 'SELECT x AS customer_id, now() AS ordered_at, 1 AS amount FROM unnest(''{0, -0, NaN, NaN}''::float8[]) x');
+SELECT count(*), sum(frequency) FROM crm.rfm(NULL::numeric, source => 'SELECT x AS customer_id, now() AS ordered_at, 1 AS amount FROM unnest(''{1, 1.0, 1.00}''::numeric[]) x');
+SELECT count(*), sum(frequency) FROM crm.rfm(NULL::float8, source => 'SELECT x AS customer_id, now() AS ordered_at, 1 AS amount FROM unnest(''{0, -0, NaN, NaN}''::float8[]) x');
 
 -- bad sources
 SELECT n, fails(format('SELECT * FROM crm.rfm(%L)', source))
@@ -126,10 +126,10 @@ SELECT * FROM crm.rfm('SELECT customer_id, ordered_at FROM orders');
 -- keys that do not fit
 SELECT n, fails(call)
 FROM (VALUES (1, 'SELECT * FROM crm.rfm(''SELECT u AS customer_id, * FROM keyed'')'), (2, 'SELECT * FROM crm.rfm(''SELECT t AS customer_id, * FROM keyed'')'), (3, 'SELECT * FROM crm.rfm(''SELECT n AS customer_id, * FROM keyed'')'),
-	(4, 'SELECT * FROM crm.rfm(NULL::uuid, ''orders'')'), (5, 'SELECT * FROM crm.rfm(NULL::int, ''orders'')'), (6, 'SELECT * FROM crm.rfm(key => NULL::text, source => ''SELECT u AS customer_id, * FROM keyed'')'),
-	(7, 'SELECT * FROM crm.rfm(NULL::uuid, ''SELECT t AS customer_id, * FROM keyed'')'), (8, 'SELECT * FROM crm.rfm(NULL::point, ''SELECT point(1, 1) AS customer_id, ordered_at, amount FROM orders'')'),
+	(4, 'SELECT * FROM crm.rfm(NULL::uuid, source => ''orders'')'), (5, 'SELECT * FROM crm.rfm(NULL::int, source => ''orders'')'), (6, 'SELECT * FROM crm.rfm(key => NULL::text, source => ''SELECT u AS customer_id, * FROM keyed'')'),
+	(7, 'SELECT * FROM crm.rfm(NULL::uuid, source => ''SELECT t AS customer_id, * FROM keyed'')'), (8, 'SELECT * FROM crm.rfm(NULL::point, source => ''SELECT point(1, 1) AS customer_id, ordered_at, amount FROM orders'')'),
 	(9, 'SELECT * FROM crm.rfm(key => NULL, source => ''orders'')'), (10, 'SELECT * FROM crm.rfm_segments(''SELECT u AS customer_id, * FROM keyed'')'), (11, 'SELECT * FROM crm.rfm_thresholds(''SELECT du AS customer_id, * FROM keyed'')'),
-	(12, 'SELECT * FROM crm.rfm(NULL::xid, ''SELECT ''''5''''::xid AS customer_id, ordered_at, amount FROM orders'', method => ''ntile'')')) v (n, call) ORDER BY n;
+	(12, 'SELECT * FROM crm.rfm(NULL::xid, source => ''SELECT ''''5''''::xid AS customer_id, ordered_at, amount FROM orders'', method => ''ntile'')')) v (n, call) ORDER BY n;
 
 -- every option that is NULL without meaning it
 SELECT option, fails(format('SELECT * FROM crm.rfm(''orders'', %s => NULL)', option))

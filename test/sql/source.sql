@@ -67,8 +67,8 @@ SELECT name, is_default, contract, query, valid, problem, columns, sample FROM c
 -- analytics by name: as written, folded, and without any
 SELECT count(*) FROM crm.rfm(key => NULL::uuid);
 SELECT count(*) FROM crm.rfm();
-SELECT count(*) FROM crm.rfm(NULL::uuid, 'SHOP');
-SELECT count(*) FROM crm.rfm(NULL::uuid, ' shop ');
+SELECT count(*) FROM crm.rfm(NULL::uuid, source => 'SHOP');
+SELECT count(*) FROM crm.rfm(NULL::uuid, source => ' shop ');
 SELECT count(*) FROM crm.rfm('Web Shop');
 SELECT crm._source_select('lines', 'baskets');
 SELECT crm._source_select('lines', 'orders');

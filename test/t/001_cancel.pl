@@ -21,7 +21,7 @@ $node->safe_psql('postgres', q{
 
 my %call = (
 	bigint => q{crm.rfm('orders', as_of => '2026-01-01')},
-	text => q{crm.rfm(NULL::text, 'SELECT customer_id::text AS customer_id, ordered_at, amount FROM orders', as_of => '2026-01-01', method => 'ntile')},
+	text => q{crm.rfm(NULL::text, source => 'SELECT customer_id::text AS customer_id, ordered_at, amount FROM orders', as_of => '2026-01-01', method => 'ntile')},
 	period => q{crm.rfm('orders', as_of => '2026-01-01', period => '1 day')},
 	kmeans => q{crm.kmeans('features', k => 8, n_init => 2)},
 	itemsets => q{crm.frequent_itemsets('lines', 20)},

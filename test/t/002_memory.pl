@@ -19,8 +19,8 @@ my %call = (
 	'bigint' => q{SELECT * FROM crm.rfm('orders', as_of => '2026-01-01')},
 	'bigint, ntile' => q{SELECT * FROM crm.rfm('orders', as_of => '2026-01-01', method => 'ntile')},
 	'bigint, period' => q{SELECT * FROM crm.rfm('orders', as_of => '2026-01-01', period => '1 day')},
-	'text' => "SELECT * FROM crm.rfm(NULL::text, '$text', as_of => '2026-01-01')",
-	'numeric, ntile' => "SELECT * FROM crm.rfm(NULL::numeric, '$numeric', as_of => '2026-01-01', method => 'ntile')");
+	'text' => "SELECT * FROM crm.rfm(NULL::text, source => '$text', as_of => '2026-01-01')",
+	'numeric, ntile' => "SELECT * FROM crm.rfm(NULL::numeric, source => '$numeric', as_of => '2026-01-01', method => 'ntile')");
 my %plan = (
 	'serial' => 'SET max_parallel_workers_per_gather = 0;',
 	'parallel' => 'SET max_parallel_workers_per_gather = 2;',

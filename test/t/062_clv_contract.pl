@@ -16,7 +16,7 @@ $node->safe_psql('postgres', q{
 
 my %call = (
 	bigint => q{crm.clv_contract('subscriptions', as_of => '2026-01-01')},
-	text => q{crm.clv_contract(NULL::text, 'SELECT customer_id::text AS customer_id, started_at, ended_at, amount FROM subscriptions', as_of => '2026-01-01')},
+	text => q{crm.clv_contract(NULL::text, source => 'SELECT customer_id::text AS customer_id, started_at, ended_at, amount FROM subscriptions', as_of => '2026-01-01')},
 	days => q{crm.clv_contract('subscriptions', as_of => '2026-01-01', period => '1 day', horizon => '150 years')});
 for my $name (sort keys %call)
 {

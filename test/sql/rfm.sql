@@ -92,11 +92,12 @@ SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::dat
 SELECT pg_typeof(customer_id), count(*), bool_or(customer_id) FROM crm.rfm(NULL::bool, '2024-01-01 12:00Z', source => 'SELECT b AS customer_id, * FROM keyed') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::shop_enum, '2024-01-01 12:00Z', source => 'SELECT e AS customer_id, * FROM keyed', method => 'ntile') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(encode(customer_id, 'hex')) FROM crm.rfm(NULL::bytea, '2024-01-01 12:00Z', source => 'SELECT by AS customer_id, * FROM keyed') GROUP BY 1;
-SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::bigint[], 'SELECT a AS customer_id, * FROM keyed', '2024-01-01 12:00Z', method => 'ntile') GROUP BY 1;
+SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::bigint[], '2024-01-01 12:00Z', source => 'SELECT a AS customer_id, * FROM keyed', method => 'ntile') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::float8, '2024-01-01 12:00Z', source => 'SELECT f AS customer_id, * FROM keyed') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id) FROM crm.rfm(NULL::oid, '2024-01-01 12:00Z', source => 'SELECT o AS customer_id, * FROM keyed') GROUP BY 1;
 SELECT pg_typeof(customer_id), count(*), max(customer_id::text COLLATE "C") FROM crm.rfm(key => NULL::name, source => 'SELECT nm AS customer_id, * FROM keyed', as_of => '2024-01-01 12:00Z') GROUP BY 1;
--- a key of a text type needs its name: by position it would be the source of the default form
+-- a text by position alone is the source of the default form; where the source is named it is a key
+SELECT fails('SELECT * FROM crm.rfm(NULL::text, ''orders'')');
 SELECT fails('SELECT * FROM crm.rfm(NULL::text, source => ''orders'')');
 -- the other two reports take a key as well
 SELECT sum(customers) FROM crm.rfm_segments(NULL::uuid, '2024-01-01 12:00Z', source => 'SELECT u AS customer_id, * FROM keyed');

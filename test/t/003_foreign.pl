@@ -52,10 +52,11 @@ sub report
 {
 	my ($source, $options, $settings) = @_;
 	my $from = -s $node->logfile;
-	my ($out) = session($node, 'postgres', join "\n", 'SET client_min_messages = error;', $settings // '',
+	my ($out, $messages) = session($node, 'postgres', join "\n", 'SET client_min_messages = error;', $settings // '',
 		fingerprint("SELECT * FROM crm.rfm($source, as_of => @{[as_of()]}$options)") . ';',
 		q{SELECT road, rows_read, rows_used, skipped_null_key, skipped_null_value, skipped_non_finite, skipped_after_as_of, skipped_refund, customers FROM crm.last_run();});
 	my ($result, $run) = split /\n/, $out;
+	die "crm.rfm($source): $messages" if ($result // '') !~ /^\d+ [0-9a-f]{32}$/;
 	my ($road, $rows) = split /\|/, $run // '', 2;
 	return { result => $result, road => $road, rows => $rows, remote => [ remote_statements($from) ] };
 }
@@ -99,7 +100,7 @@ for my $name (sort keys %options)
 for my $key ('uuid', 'text')
 {
 	my $expression = $key eq 'uuid' ? 'md5(customer_id::text)::uuid' : q{'k' || customer_id};
-	my @results = map { report("NULL::$key, 'SELECT $expression AS customer_id, ordered_at, amount FROM $_'", '') } qw(local_orders over_shard);
+	my @results = map { report("NULL::$key, source => 'SELECT $expression AS customer_id, ordered_at, amount FROM $_'", '') } qw(local_orders over_shard);
 	is($results[1]{result}, $results[0]{result}, "$key keys made of a foreign column: the same result");
 }
 for my $call (q{crm.rfm_segments(%s, as_of => '2026-01-01')}, q{crm.rfm_thresholds(%s, as_of => '2026-01-01')})

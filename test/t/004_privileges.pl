@@ -145,8 +145,8 @@ my %report = (
 	'rfm by name' => q{SELECT * FROM crm.rfm('orders', as_of => '2026-01-01')},
 	'rfm with a period' => q{SELECT * FROM crm.rfm('orders', as_of => '2026-01-01', period => '1 day', refunds => 'drop')},
 	'rfm with rules' => q{SELECT * FROM crm.rfm('orders', as_of => '2026-01-01', method => 'ntile', segments => 'rules')},
-	'rfm with uuid keys' => qq{SELECT * FROM crm.rfm(NULL::pg_catalog.uuid, '$uuid', as_of => '2026-01-01')},
-	'rfm with cast keys' => qq{SELECT * FROM crm.rfm(NULL::pg_catalog.text, 'SELECT customer_id::pg_catalog.varchar, ordered_at, amount FROM orders', as_of => '2026-01-01')},
+	'rfm with uuid keys' => qq{SELECT * FROM crm.rfm(NULL::pg_catalog.uuid, source => '$uuid', as_of => '2026-01-01')},
+	'rfm with cast keys' => qq{SELECT * FROM crm.rfm(NULL::pg_catalog.text, source => 'SELECT customer_id::pg_catalog.varchar, ordered_at, amount FROM orders', as_of => '2026-01-01')},
 	'rfm_segments' => q{SELECT s.*, s.segment AS customer_id FROM crm.rfm_segments('orders', as_of => '2026-01-01') s},
 	'rfm_thresholds' => q{SELECT s.*, pg_catalog.concat(s.dimension, s.score) AS customer_id FROM crm.rfm_thresholds('orders', as_of => '2026-01-01') s});
 for my $name (sort keys %report)

@@ -45,7 +45,7 @@ sub run
 {
 	my ($server, $key, $option, $table, $settings) = @_;
 	my ($out, $messages) = session($server, 'postgres', join "\n", 'SET client_min_messages = error;', $settings,
-		fingerprint("SELECT * FROM crm.rfm(NULL::$key, 'SELECT $key{$key} AS customer_id, ordered_at, amount FROM $table', as_of => @{[as_of()]}$options{$option})") . ';',
+		fingerprint("SELECT * FROM crm.rfm(NULL::$key, source => 'SELECT $key{$key} AS customer_id, ordered_at, amount FROM $table', as_of => @{[as_of()]}$options{$option})") . ';',
 		'SELECT road, workers, rows_read, rows_used, skipped_null_key, skipped_null_value, skipped_non_finite, skipped_after_as_of, skipped_refund, customers FROM crm.last_run();');
 	my ($fingerprint, $run) = split /\n/, $messages . $out;
 	my ($road, $workers, @rows) = split /\|/, $run // '';

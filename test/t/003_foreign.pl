@@ -99,7 +99,7 @@ for my $name (sort keys %options)
 # The other reports and the other keys.
 for my $key ('uuid', 'text')
 {
-	my $expression = $key eq 'uuid' ? 'md5(customer_id::text)::uuid' : q{'k' || customer_id};
+	my $expression = $key eq 'uuid' ? 'md5(customer_id::text)::uuid' : q{''k'' || customer_id};
 	my @results = map { report("NULL::$key, source => 'SELECT $expression AS customer_id, ordered_at, amount FROM $_'", '') } qw(local_orders over_shard);
 	is($results[1]{result}, $results[0]{result}, "$key keys made of a foreign column: the same result");
 }
